@@ -1,0 +1,73 @@
+# Everything runs in virtual environments that make creates; nothing else needs setting up.
+#
+#   make demo       train on digits and diabetes beside scikit-learn, print the table, write pictures to demo/
+#   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
+#   make bench      measured comparisons with NumPy and Cython, verified first
+#   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
+#   make dist       sdist and wheel, and a test that the sdist builds by itself
+#   make format     format everything
+#   make clean      remove what the others made
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find csrc -type f) CMakeLists.txt pyproject.toml
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
+
+.PHONY: demo test lint check bench bench-smoke sanitize dist format clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+# Build tools and everything that tests and linters need; again when pyproject.toml changes.
+$(VENV)/.tools: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet "scikit-build-core>=1.1" "pybind11>=3.1" "cmake>=3.20" ninja
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@
+
+# The package itself, editable, with warnings as errors; again when a C++ or build file changes.
+$(VENV)/.installed: $(SOURCES) $(VENV)/.tools
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation \
+	    -C cmake.define.STEEPEST_WERROR=ON -e ".[all]"
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python benchmarks/demo.py
+
+lint: $(VENV)/.tools $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	find csrc \( -name '*.hpp' -o -name '*.cpp' \) -print0 | xargs -0 $(BIN)/clang-format --dry-run --Werror
+
+check: $(VENV)/.installed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test: lint check bench-smoke
+
+# Each benchmark once, without timing: they verify their answers.
+bench-smoke: $(VENV)/.installed
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-disable -q
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only \
+	    --benchmark-disable-gc --benchmark-columns=median,iqr,rounds,iterations --benchmark-sort=name -q
+
+sanitize: $(VENV)/.tools
+	./tests/sanitize.sh $(abspath $(VENV))
+
+dist: $(VENV)/.tools
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv --clear build/venv-dist
+	build/venv-dist/bin/python -m pip install --quiet dist/*.whl
+	cd build && venv-dist/bin/python -m steepest
+
+format: $(VENV)/.tools
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	find csrc \( -name '*.hpp' -o -name '*.cpp' \) -print0 | xargs -0 $(BIN)/clang-format -i
+
+clean:
+	rm -rf $(VENV) .venv-* build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/_build
