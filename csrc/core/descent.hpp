@@ -1,0 +1,266 @@
+// The descent: batch -> gradient -> step -> record -> stop? The one loop under everything public.
+//
+// An objective gives
+//     using Scalar;  Index size() const;  Index n_rows() const;            // 0 rows: a function without data
+//     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
+//     for_weights(f)                                                       // f(offset, n): where weight
+//     decay applies
+//
+// Two paces. By epochs, a record is the mean over an epoch's batches, each measured before its step, and
+// rules are asked after the epoch. By points (full batch), a record is one point x_t, rules are asked before
+// the step from it, and the last record is of the point that is returned.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "core/batches.hpp"
+#include "core/interrupt.hpp"
+#include "core/optimizers.hpp"
+#include "core/schedules.hpp"
+#include "core/stopping.hpp"
+#include "core/views.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+struct DescentConfig {
+    OptimizerConfig optimizer;
+    Schedule schedule;
+    StopRules stop;
+    Index batch_size = 0;  // 0: all rows
+    bool shuffle = false;
+    std::uint64_t seed = 0;
+    bool by_points = true;
+    bool restore_best = false;  // end with the best parameters seen, not the last
+    Index first_epoch = 0;      // counters go on from an earlier run
+    Index first_step = 0;
+    double best = __builtin_inf();  // and so does patience
+    Index stale = 0;
+    double rate_scale = 1;  // what exhausted patience has left of the learning rate
+};
+
+struct Record {
+    Index epoch = 0, step = 0;
+    double loss = 0, gradient_norm = 0, learning_rate = 0, seconds = 0;
+    double validation_loss = __builtin_nan(""), validation_score = __builtin_nan("");
+};
+
+// What the outside world may see and say; each may be empty.
+template <class T>
+struct DescentHooks {
+    std::function<bool(const Record&, const T* theta, const T* gradient)> on_record;  // true: stop
+    std::function<void(const T* theta, Record&)> validate;  // fills the record's validation numbers
+};
+
+struct DescentResult {
+    Status status = Status::max_steps;
+    Index n_steps = 0, n_epochs = 0, n_evaluations = 0, best_epoch = -1, stale = 0;
+    double best = __builtin_inf(), rate_scale = 1;
+    bool gradient_is_current = false;  // the gradient is that of the returned parameters
+    std::vector<Record> history;
+};
+
+template <class Objective>
+class Descent {
+  public:
+    using T = typename Objective::Scalar;
+
+    Descent(Objective& objective, const DescentConfig& config, Interrupt& interrupt,
+            const DescentHooks<T>& hooks, T* theta, T* gradient, T* const* slots)
+        : objective_(objective),
+          config_(config),
+          interrupt_(interrupt),
+          hooks_(hooks),
+          theta_(theta),
+          gradient_(gradient),
+          slots_(slots),
+          patience_(config.stop),
+          batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
+                   config.shuffle, config.seed),
+          best_(objective.size()) {
+        patience_.resume(config.best, config.stale);
+        rate_scale_ = config.rate_scale;
+        remember_best();
+    }
+
+    DescentResult run() {
+        while (run_epoch()) {
+        }
+        result_.n_steps = step_;
+        result_.n_epochs = epoch_;
+        result_.best = patience_.best();
+        result_.stale = patience_.stale();
+        result_.rate_scale = rate_scale_;
+        if (result_.status == Status::diverged || config_.restore_best) {
+            result_.gradient_is_current = false;
+            std::memcpy(theta_, best_.data(), bytes());
+        }
+        return std::move(result_);
+    }
+
+  private:
+    std::size_t bytes() const { return static_cast<std::size_t>(objective_.size()) * sizeof(T); }
+    void remember_best() { std::memcpy(best_.data(), theta_, bytes()); }
+
+    bool end(Status status) {
+        result_.status = status;
+        return false;
+    }
+
+    // One pass over the batches; false when the descent is over.
+    bool run_epoch() {
+        const StopRules& stop = config_.stop;
+        if (!config_.by_points && stop.max_epochs >= 0 && epoch_ >= stop.max_epochs)
+            return end(Status::max_epochs);
+        if (stop.max_steps >= 0 && step_ >= stop.max_steps && !config_.by_points)
+            return end(Status::max_steps);
+        batches_.begin_epoch(config_.first_epoch + epoch_);
+        if (config_.shuffle && interrupt_.tick(static_cast<double>(objective_.n_rows())))
+            return end(Status::interrupted);
+        EpochMean mean;
+        const Index count = batches_.count();
+        for (Index b = 0; b < count; ++b) {
+            const Rows rows = batches_.batch(b);
+            const double loss = objective_.loss_gradient(rows, theta_, gradient_);
+            if (interrupt_.stopped()) return end(Status::interrupted);
+            ++result_.n_evaluations;
+            if (!(loss - loss == 0)) return end(Status::diverged);
+            mean.add(loss, rows.count);
+            const double rate = learning_rate();
+            if (config_.by_points) {
+                if (!close_epoch(mean, rate)) return false;
+                if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
+                if (stop.max_steps >= 0 && step_ >= stop.max_steps) return end(Status::max_steps);
+                take_step(rate);
+                continue;
+            }
+            const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
+            if (last) mean.gradient_norm = gradient_norm();
+            take_step(rate);
+            if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
+                return end(Status::interrupted);
+            if (interrupt_.recent_seconds() > stop.max_seconds)
+                return close_epoch(mean, rate) && close(Status::max_seconds);
+            if (last && b + 1 < count) {
+                return close_epoch(mean, rate) && close(Status::max_steps);
+            }
+            if (last && !close_epoch(mean, rate)) return false;
+        }
+        ++epoch_;
+        return true;
+    }
+
+    struct EpochMean {
+        double sum = 0, rows = 0, gradient_norm = 0;
+        void add(double loss, Index n) {
+            const double weight = n > 0 ? static_cast<double>(n) : 1.0;
+            sum += loss * weight;
+            rows += weight;
+        }
+        double loss() const { return sum / rows; }
+    };
+
+    double learning_rate() const {
+        return rate_scale_ * config_.optimizer.learning_rate *
+               config_.schedule(config_.first_step + step_, config_.first_epoch + epoch_);
+    }
+
+    double gradient_norm() const {
+        return config_.stop.gradient_largest ? largest_magnitude(gradient_, objective_.size())
+                                             : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
+    }
+
+    void take_step(double rate) {
+        const Index number = config_.first_step + step_ + 1;
+        if (config_.optimizer.weight_decay == 0) {
+            optimizer_step(config_.optimizer, rate, number, theta_, gradient_, slots_, objective_.size());
+        } else {  // decoupled decay is for the weights; what lies between them are biases
+            OptimizerConfig bare = config_.optimizer;
+            bare.weight_decay = 0;
+            Index done = 0;
+            auto step_part = [&](const OptimizerConfig& optimizer, Index offset, Index n) {
+                T* shifted[2];
+                for (int s = 0; s < optimizer.slots(); ++s) shifted[s] = slots_[s] + offset;
+                optimizer_step(optimizer, rate, number, theta_ + offset, gradient_ + offset, shifted, n);
+            };
+            objective_.for_weights([&](Index offset, Index n) {
+                if (offset > done) step_part(bare, done, offset - done);
+                step_part(config_.optimizer, offset, n);
+                done = offset + n;
+            });
+            if (done < objective_.size()) step_part(bare, done, objective_.size() - done);
+        }
+        ++step_;
+    }
+
+    // Record, and ask the rules. False when one fires.
+    bool close_epoch(EpochMean& mean, double rate) {
+        if (!all_finite(theta_, objective_.size())) return end(Status::diverged);
+        Record record{config_.first_epoch + epoch_, config_.first_step + step_, mean.loss(),
+                      mean.gradient_norm, rate};
+        if (config_.by_points) record.gradient_norm = gradient_norm();
+        if (!(record.gradient_norm - record.gradient_norm == 0)) return end(Status::diverged);
+        if (hooks_.validate) {
+            hooks_.validate(theta_, record);
+            if (interrupt_.stopped()) return end(Status::interrupted);
+        }
+        record.seconds = interrupt_.seconds();
+        result_.history.push_back(record);
+        result_.gradient_is_current = config_.by_points;
+
+        patience_.observe(monitored(record));
+        if (patience_.is_best()) {
+            remember_best();
+            result_.best_epoch = record.epoch;
+        }
+        // A callback sees every record, the last one too.
+        const bool asked_to_stop = hooks_.on_record && hooks_.on_record(record, theta_, gradient_);
+        if (interrupt_.stopped()) return end(Status::interrupted);
+        if (record.gradient_norm <= config_.stop.gradient_tolerance) return close(Status::converged);
+        if (asked_to_stop) return close(Status::callback);
+        if (patience_.exhausted()) {
+            if (!(config_.stop.divide_rate_by > 0) || learning_rate() <= config_.stop.lowest_rate)
+                return close(Status::no_improvement);
+            rate_scale_ /= config_.stop.divide_rate_by;
+            patience_.start_over();
+        }
+        if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
+        if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
+            return close(Status::interrupted);
+        mean = EpochMean{};
+        return true;
+    }
+
+    // By epochs, the epoch that was just recorded counts as done.
+    bool close(Status status) {
+        if (!config_.by_points) ++epoch_;
+        return end(status);
+    }
+
+    double monitored(const Record& record) const {
+        switch (config_.stop.monitor) {
+            case Monitor::validation_loss:
+                return record.validation_loss;
+            case Monitor::validation_score:
+                return -record.validation_score;
+            default:
+                return record.loss;
+        }
+    }
+
+    Objective& objective_;
+    const DescentConfig& config_;
+    Interrupt& interrupt_;
+    const DescentHooks<T>& hooks_;
+    T* theta_;
+    T* gradient_;
+    T* const* slots_;
+    Patience patience_;
+    Batches batches_;
+    Buffer<T> best_;
+    DescentResult result_;
+    Index step_ = 0, epoch_ = 0;
+    double rate_scale_ = 1;
+};
+
+}  // namespace steepest::STEEPEST_ISA

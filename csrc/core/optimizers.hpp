@@ -1,0 +1,131 @@
+// Optimizers: hyper-parameters, an explicit state (the caller's slots and step count), one step in place.
+//
+// Each rule is written once, for a vector of parameters, and serves both a stand-alone step and the descent.
+#pragma once
+
+#include "core/math.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+struct OptimizerConfig {
+    enum class Kind { sgd, momentum, adam };
+    enum class Velocity { gradient, step, average };
+
+    Kind kind = Kind::sgd;
+    double learning_rate = 0.01;
+    double momentum = 0;
+    Velocity velocity = Velocity::gradient;
+    bool nesterov = false;
+    double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;
+    bool epsilon_hat = false;
+    double weight_decay = 0;  // decoupled
+
+    int slots() const { return kind == Kind::sgd ? 0 : kind == Kind::momentum ? 1 : 2; }
+};
+
+// x <- x - rate g
+template <class T>
+struct SgdRule {
+    static constexpr int slots = 0;
+    T rate;
+
+    SgdRule(const OptimizerConfig&, double learning_rate, Index) : rate(static_cast<T>(learning_rate)) {}
+
+    STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>*) const { x = fma(splat(-rate), g, x); }
+};
+
+// All three forms are v <- beta v + a g; x <- x - b v, or with Nesterov x <- x - b (beta v + a g):
+// "gradient": a = 1, b = rate;  "step": a = rate, b = 1;  "average": a = 1 - beta, b = rate.
+template <class T>
+struct MomentumRule {
+    static constexpr int slots = 1;
+    T beta, a, b;
+    bool nesterov;
+
+    MomentumRule(const OptimizerConfig& c, double rate, Index) : nesterov(c.nesterov) {
+        using Velocity = OptimizerConfig::Velocity;
+        beta = static_cast<T>(c.momentum);
+        a = static_cast<T>(c.velocity == Velocity::gradient ? 1.0
+                           : c.velocity == Velocity::step   ? rate
+                                                            : 1.0 - c.momentum);
+        b = static_cast<T>(c.velocity == Velocity::step ? 1.0 : rate);
+    }
+
+    STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>* slot) const {
+        const Vec<T> scaled = a * g;
+        const Vec<T> v = fma(splat(beta), slot[0], scaled);
+        slot[0] = v;
+        x = fma(splat(-b), nesterov ? fma(splat(beta), v, scaled) : v, x);
+    }
+};
+
+// m <- b1 m + (1-b1) g; v <- b2 v + (1-b2) g^2; x <- x - rate m_hat / (sqrt(v_hat) + eps), where
+// sqrt(v_hat) = sqrt(v) / sqrt(1 - b2^t). The folded form leaves sqrt(v) alone and moves the correction to
+// the rate. Decoupled decay shrinks x first.
+template <class T>
+struct AdamRule {
+    static constexpr int slots = 2;
+    T beta_1, complement_1, beta_2, complement_2, rate, root_scale, epsilon, decay;
+
+    AdamRule(const OptimizerConfig& c, double learning_rate, Index step) {
+        const double correction_1 = 1.0 - power(c.beta_1, step);
+        const double correction_2 = __builtin_sqrt(1.0 - power(c.beta_2, step));
+        beta_1 = static_cast<T>(c.beta_1);
+        complement_1 = static_cast<T>(1.0 - c.beta_1);
+        beta_2 = static_cast<T>(c.beta_2);
+        complement_2 = static_cast<T>(1.0 - c.beta_2);
+        rate = static_cast<T>(c.epsilon_hat ? learning_rate * correction_2 / correction_1
+                                            : learning_rate / correction_1);
+        root_scale = static_cast<T>(c.epsilon_hat ? 1.0 : 1.0 / correction_2);
+        epsilon = static_cast<T>(c.epsilon);
+        decay = static_cast<T>(1.0 - learning_rate * c.weight_decay);
+    }
+
+    STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>* slot) const {
+        const Vec<T> m = fma(splat(beta_1), slot[0], complement_1 * g);
+        const Vec<T> v = fma(splat(beta_2), slot[1], complement_2 * g * g);
+        slot[0] = m;
+        slot[1] = v;
+        x = decay * x - rate * m / fma(sqrt(v), splat(root_scale), splat(epsilon));
+    }
+};
+
+template <class T, class Rule>
+void apply_rule(Rule rule, T* x, const T* g, T* const* slot, Index n) {
+    Index i = 0;
+    for (; i + width<T> <= n; i += width<T>) {
+        Vec<T> x_vector = load(x + i), slots[Rule::slots + 1];
+        for (int s = 0; s < Rule::slots; ++s) slots[s] = load(slot[s] + i);
+        rule(x_vector, load(g + i), slots);
+        store(x + i, x_vector);
+        for (int s = 0; s < Rule::slots; ++s) store(slot[s] + i, slots[s]);
+    }
+    if (i == n) return;
+    const std::size_t bytes = static_cast<std::size_t>(n - i) * sizeof(T);
+    auto tail = [bytes](const T* p) {
+        T entries[width<T>] = {};
+        std::memcpy(entries, p, bytes);
+        return load(entries);
+    };
+    Vec<T> x_vector = tail(x + i), slots[Rule::slots + 1];
+    for (int s = 0; s < Rule::slots; ++s) slots[s] = tail(slot[s] + i);
+    rule(x_vector, tail(g + i), slots);
+    std::memcpy(x + i, &x_vector, bytes);
+    for (int s = 0; s < Rule::slots; ++s) std::memcpy(slot[s] + i, &slots[s], bytes);
+}
+
+// One step, number `step` counted from 1, at the given learning rate. x, g and the slots have n entries each.
+template <class T>
+void optimizer_step(const OptimizerConfig& config, double learning_rate, Index step, T* x, const T* g,
+                    T* const* slot, Index n) {
+    switch (config.kind) {
+        case OptimizerConfig::Kind::sgd:
+            return apply_rule(SgdRule<T>(config, learning_rate, step), x, g, slot, n);
+        case OptimizerConfig::Kind::momentum:
+            return apply_rule(MomentumRule<T>(config, learning_rate, step), x, g, slot, n);
+        case OptimizerConfig::Kind::adam:
+            return apply_rule(AdamRule<T>(config, learning_rate, step), x, g, slot, n);
+    }
+}
+
+}  // namespace steepest::STEEPEST_ISA
