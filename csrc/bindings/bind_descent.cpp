@@ -1,0 +1,277 @@
+// The descent on each kind of objective. Parameters and slots are the caller's arrays; they are written once,
+// at the end, so that a call that fails leaves them as they were.
+#include "bindings/bind.hpp"
+#include "bindings/descent_arguments.hpp"
+#include "bindings/network_arguments.hpp"
+#include "bindings/polynomial_arguments.hpp"
+#include "core/descent.hpp"
+#include "core/polynomial_objective.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+namespace {
+
+// Runs the descent without the GIL; signals and callbacks take it back for a moment. What they raise ends the
+// descent cleanly and comes back under "exception".
+template <class Objective>
+DescentResult run(Objective& objective, const DescentConfig& config, Interrupt& interrupt,
+                  CaughtError& caught, DescentHooks<typename Objective::Scalar> hooks,
+                  const py::object& on_record, typename Objective::Scalar* theta,
+                  typename Objective::Scalar* gradient, typename Objective::Scalar* const* slots) {
+    using T = typename Objective::Scalar;
+    if (!on_record.is_none())
+        hooks.on_record = [&](const Record& record, const T*, const T*) {
+            const bool stop =
+                caught.guard([&] { return py::bool_(on_record(record_tuple(record))).cast<bool>(); });
+            if (caught.raised()) interrupt.stop();
+            return stop;
+        };
+    py::gil_scoped_release release;
+    return Descent<Objective>(objective, config, interrupt, hooks, theta, gradient, slots).run();
+}
+
+py::dict finished(const DescentResult& result, const CaughtError& caught) {
+    py::dict d = result_dict(result);
+    d["exception"] = caught.error();
+    return d;
+}
+
+template <class T>
+py::dict network_descent(const ParameterArrays& parameters, const py::list& slot_arrays,
+                         const py::tuple& training, const py::object& validation, NetworkConfig model,
+                         const DescentConfig& config, const py::object& on_record) {
+    require_parameters<T>(parameters);
+    model.widths = widths_of(parameters.weights);
+    const Network<T> network(std::move(model));
+    const auto& widths = network.config().widths;
+    const Dataset<T> data = dataset<T>(training[0], training[1], training[2], widths);
+
+    const Index size = network.size();
+    Buffer<T> theta(size), gradient(size), slot_buffers[2];
+    T* slots[2] = {};
+    parameters.pack(network, theta.data());
+    std::vector<ParameterArrays> slot_parameters;
+    for (py::handle slot : slot_arrays) {
+        const auto pair = slot.cast<py::tuple>();
+        slot_parameters.push_back({pair[0].cast<py::list>(), pair[1].cast<py::list>()});
+    }
+    if (static_cast<int>(slot_parameters.size()) != config.optimizer.slots())
+        throw std::invalid_argument("the state does not fit the optimizer");
+    for (std::size_t s = 0; s < slot_parameters.size(); ++s) {
+        require_parameters<T>(slot_parameters[s]);
+        if (widths_of(slot_parameters[s].weights) != widths)
+            throw std::invalid_argument("the state does not fit the network");
+        slot_buffers[s].reserve(size);
+        slot_parameters[s].pack(network, slot_buffers[s].data());
+        slots[s] = slot_buffers[s].data();
+    }
+
+    CaughtError caught;
+    Interrupt interrupt([&] { return caught.guard(check_signals); });
+    NetworkObjective<T> objective(network, data, &interrupt);
+    DescentHooks<T> hooks;
+    Dataset<T> held_out;
+    if (!validation.is_none()) {
+        const auto parts = validation.cast<py::tuple>();
+        held_out = dataset<T>(parts[0], parts[1], parts[2], widths);
+        hooks.validate = [&](const T* at, Record& record) {
+            const auto evaluation = objective.evaluate(held_out, at);
+            record.validation_loss = evaluation.loss;
+            record.validation_score = evaluation.score;
+        };
+    }
+    const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
+                                     theta.data(), gradient.data(), slots);
+    parameters.unpack(network, theta.data());
+    for (std::size_t s = 0; s < slot_parameters.size(); ++s) slot_parameters[s].unpack(network, slots[s]);
+    return finished(result, caught);
+}
+
+// Slots of one flat array each, copied in and out.
+template <class T>
+struct FlatSlots {
+    std::vector<T> values[2];
+    T* pointers[2] = {};
+
+    FlatSlots(const py::list& arrays, const OptimizerConfig& optimizer, Index size) {
+        if (static_cast<int>(arrays.size()) != optimizer.slots())
+            throw std::invalid_argument("the state does not fit the optimizer");
+        for (std::size_t s = 0; s < arrays.size(); ++s) {
+            if (!is_array_of<T>(arrays[s]) || as_array(arrays[s]).size() != size)
+                throw std::invalid_argument("the state does not fit the parameters");
+            values[s].assign(data<T>(arrays[s]), data<T>(arrays[s]) + size);
+            pointers[s] = values[s].data();
+        }
+    }
+    void write_back(const py::list& arrays) const {
+        for (std::size_t s = 0; s < arrays.size(); ++s)
+            std::memcpy(writable_data<T>(arrays[s]), values[s].data(), values[s].size() * sizeof(T));
+    }
+};
+
+template <class T>
+py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays, const py::tuple& training,
+                            const py::object& validation, const py::object& recurrence, double l2,
+                            const DescentConfig& config, const py::object& on_record) {
+    const Index size = as_array(theta).size(), degree = size - 1;
+    const py::object x = training[0], y = training[1], w = training[2];
+    const Index n = as_array(x).size();
+    if (!is_array_of<double>(theta) || !is_array_of<T>(y) || as_array(y).size() != n ||
+        (!w.is_none() && (!is_array_of<T>(w) || as_array(w).size() != n)))
+        throw std::invalid_argument("theta, x, y and sample_weight do not fit together");
+    std::vector<double> at(data<double>(theta), data<double>(theta) + size), gradient(at.size());
+    FlatSlots<double> slots(slot_arrays, config.optimizer, size);
+    CaughtError caught;
+    Interrupt interrupt([&] { return caught.guard(check_signals); });
+    PolynomialObjective<T> objective(basis_from(recurrence, degree), degree, {data<T>(x), n}, data<T>(y),
+                                     w.is_none() ? nullptr : data<T>(w), l2, &interrupt);
+    DescentHooks<double> hooks;
+    if (!validation.is_none()) {
+        const auto parts = validation.cast<py::tuple>();
+        const Index held_out = as_array(parts[0]).size();
+        if (!is_array_of<T>(parts[0]) || !is_array_of<T>(parts[1]) || as_array(parts[1]).size() != held_out)
+            throw std::invalid_argument("the validation data do not fit together");
+        const T *x_held = data<T>(parts[0]), *y_held = data<T>(parts[1]);
+        const T* w_held = py::object(parts[2]).is_none() ? nullptr : data<T>(parts[2]);
+        hooks.validate = [&objective, x_held, y_held, w_held, held_out](const double* theta_now,
+                                                                        Record& record) {
+            const auto evaluation = objective.evaluate(theta_now, x_held, y_held, w_held, held_out);
+            record.validation_loss = evaluation.loss;
+            record.validation_score = evaluation.score;
+        };
+    }
+    const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
+                                     at.data(), gradient.data(), slots.pointers);
+    std::memcpy(writable_data<double>(theta), at.data(), at.size() * sizeof(double));
+    slots.write_back(slot_arrays);
+    return finished(result, caught);
+}
+
+// J: R^m -> R by a Python function x -> (value, gradient). The GIL is held: there is nothing to do without
+// it.
+template <class T>
+class PythonObjective {
+  public:
+    using Scalar = T;
+
+    PythonObjective(py::object function, Index size, Interrupt& interrupt, CaughtError& caught)
+        : function_(std::move(function)), size_(size), interrupt_(interrupt), caught_(caught) {}
+
+    Index size() const { return size_; }
+    Index n_rows() const { return 0; }
+    template <class F>
+    void for_weights(F&& f) const {
+        f(Index{0}, size_);
+    }
+
+    double loss_gradient(Rows, const T* theta, T* gradient) {
+        double value = 0;
+        caught_.guard([&] {
+            py::array_t<T> x(size_);  // a fresh one, which the function may keep
+            std::memcpy(x.mutable_data(), theta, static_cast<std::size_t>(size_) * sizeof(T));
+            const auto pair = function_(x).template cast<py::tuple>();
+            value = pair[0].template cast<double>();
+            if (!is_array_of<T>(pair[1]) || as_array(pair[1]).size() != size_)
+                throw std::invalid_argument("the gradient does not fit x");
+            std::memcpy(gradient, data<T>(pair[1]), static_cast<std::size_t>(size_) * sizeof(T));
+            return false;
+        });
+        if (caught_.raised()) interrupt_.stop();
+        return value;
+    }
+
+  private:
+    py::object function_;
+    Index size_;
+    Interrupt& interrupt_;
+    CaughtError& caught_;
+};
+
+template <class T>
+py::array_t<T> copy_of(const T* values, Index n) {
+    return py::array_t<T>(n, values);
+}
+
+// on_record(record, x, gradient); the path holds the point of every record, one after the other.
+template <class T>
+py::dict minimize(const py::object& function, const py::object& theta, const py::list& slot_arrays,
+                  const DescentConfig& config, const py::object& on_record, bool record_path) {
+    const Index size = as_array(theta).size();
+    std::vector<T> at(data<T>(theta), data<T>(theta) + size), gradient(at.size()), path;
+    FlatSlots<T> slots(slot_arrays, config.optimizer, size);
+    CaughtError caught;
+    Interrupt interrupt([&] { return caught.guard(check_signals); });
+    PythonObjective<T> objective(function, size, interrupt, caught);
+    DescentHooks<T> hooks;
+    if (record_path || !on_record.is_none())
+        hooks.on_record = [&](const Record& record, const T* x, const T* g) {
+            if (record_path) path.insert(path.end(), x, x + size);
+            if (on_record.is_none()) return false;
+            const bool stop = caught.guard([&] {
+                return py::bool_(on_record(record_tuple(record), copy_of(x, size), copy_of(g, size)))
+                    .cast<bool>();
+            });
+            if (caught.raised()) interrupt.stop();
+            return stop;
+        };
+    const DescentResult result = Descent<PythonObjective<T>>(objective, config, interrupt, hooks, at.data(),
+                                                             gradient.data(), slots.pointers)
+                                     .run();
+    std::memcpy(writable_data<T>(theta), at.data(), at.size() * sizeof(T));
+    slots.write_back(slot_arrays);
+    py::dict d = finished(result, caught);
+    d["gradient"] = copy_of(gradient.data(), size);
+    if (record_path) d["path"] = copy_of(path.data(), static_cast<Index>(path.size()));
+    return d;
+}
+
+NetworkConfig network_config(const py::dict& d) {
+    NetworkConfig c;
+    c.hidden = activation_named(d["hidden"].cast<std::string>());
+    c.output = activation_named(d["output"].cast<std::string>());
+    c.loss = loss_named(d["loss"].cast<std::string>());
+    read(d, "output_scale", c.output_scale);
+    read(d, "l2", c.l2);
+    read(d, "l2_per_row", c.l2_per_row);
+    read(d, "no_bias", c.no_bias);
+    read(d, "weights_by_batch", c.weights_by_batch);
+    return c;
+}
+
+}  // namespace
+
+void bind_descent(py::module_& m) {
+    m.def("network_descent",
+          [](py::list weights, py::list biases, py::list slots, py::tuple training, py::object validation,
+             py::dict model, py::dict config, py::object on_record) {
+              const DescentConfig c = descent_config(config);
+              return with_scalar_type(
+                  [&](auto t) -> py::object {
+                      return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
+                                                          network_config(model), c, on_record);
+                  },
+                  training[0]);
+          });
+    m.def("polynomial_descent",
+          [](py::object theta, py::list slots, py::tuple training, py::object validation,
+             py::object recurrence, double l2, py::dict config, py::object on_record) {
+              const DescentConfig c = descent_config(config);
+              return with_scalar_type(
+                  [&](auto t) -> py::object {
+                      return polynomial_descent<decltype(t)>(theta, slots, training, validation, recurrence,
+                                                             l2, c, on_record);
+                  },
+                  training[0]);
+          });
+    m.def("minimize", [](py::object function, py::object theta, py::list slots, py::dict config,
+                         py::object on_record, bool record_path) {
+        const DescentConfig c = descent_config(config);
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                return minimize<decltype(t)>(function, theta, slots, c, on_record, record_path);
+            },
+            theta);
+    });
+}
+
+}  // namespace steepest::STEEPEST_ISA

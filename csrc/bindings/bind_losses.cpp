@@ -1,0 +1,111 @@
+#include "bindings/bind.hpp"
+#include "core/losses.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+namespace {
+
+bool same_shape(const py::array& a, const py::array& b) {
+    if (a.ndim() != b.ndim()) return false;
+    for (py::ssize_t i = 0; i < a.ndim(); ++i)
+        if (a.shape(i) != b.shape(i)) return false;
+    return true;
+}
+
+bool comparable(py::handle prediction, py::handle target) {
+    const py::array f = as_array(prediction), y = as_array(target);
+    return f.ndim() >= 1 && f.ndim() <= 2 && f.size() > 0 && same_shape(f, y);
+}
+
+py::object bind_mse(py::object prediction, py::object target) {
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            if (!comparable(prediction, target)) return not_implemented();
+            const Index n = as_array(prediction).size();
+            const T *f = data<T>(prediction), *y = data<T>(target);
+            double loss;
+            {
+                ReleaseGil release(n);
+                loss = mse(f, y, n);
+            }
+            return py::float_(loss);
+        },
+        prediction, target);
+}
+
+py::object bind_mse_gradient(py::object prediction, py::object target) {
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            if (!comparable(prediction, target)) return not_implemented();
+            const Index n = as_array(prediction).size();
+            auto gradient = new_array<T>(shape_of(prediction));
+            const T *f = data<T>(prediction), *y = data<T>(target);
+            T* d = gradient.mutable_data();
+            {
+                ReleaseGil release(n);
+                mse_gradient(f, y, n, d);
+            }
+            return gradient;
+        },
+        prediction, target);
+}
+
+// target: classes in [0, K) (the Python layer has checked their range), or probabilities.
+py::object bind_softmax(py::object logits, py::object target) {
+    auto run = [&](auto t) -> py::object {
+        using T = decltype(t);
+        const auto z = matrix<T>(logits);
+        auto gradient = new_array<T>(shape_of(logits));
+        T* d = gradient.mutable_data();
+        const bool classes = is_class_array(target);
+        const std::int64_t* c = classes ? data<std::int64_t>(target) : nullptr;
+        const T* p = classes ? nullptr : data<T>(target);
+        double loss;
+        {
+            ReleaseGil release(z.size());
+            Buffer<T> row(padded<T>(z.cols));
+            std::memcpy(d, z.data, static_cast<std::size_t>(z.size()) * sizeof(T));
+            const double scale = 1.0 / static_cast<double>(z.rows);
+            loss =
+                scale * softmax_cross_entropy<T>(z.rows, z.cols, d, z.cols, c, p, nullptr, scale, row.data());
+        }
+        return py::make_tuple(loss, gradient);
+    };
+    if (is_class_array(target)) return with_scalar_type(run, logits);
+    return with_scalar_type(run, logits, target);
+}
+
+py::object bind_logistic(py::object logits, py::object target) {
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            if (!comparable(logits, target)) return not_implemented();
+            const auto z = matrix<T>(logits);
+            auto gradient = new_array<T>(shape_of(logits));
+            T* d = gradient.mutable_data();
+            const T* y = data<T>(target);
+            double loss;
+            {
+                ReleaseGil release(z.size());
+                std::memcpy(d, z.data, static_cast<std::size_t>(z.size()) * sizeof(T));
+                const double scale = 1.0 / static_cast<double>(z.size());
+                // One long row: the entries are independent, and vectors are filled whatever the shape.
+                loss = scale * logistic_cross_entropy<T>(1, z.size(), d, z.size(), y, nullptr, scale);
+            }
+            return py::make_tuple(loss, gradient);
+        },
+        logits, target);
+}
+
+}  // namespace
+
+void bind_losses(py::module_& m) {
+    m.def("mse", &bind_mse);
+    m.def("mse_gradient", &bind_mse_gradient);
+    m.def("softmax_cross_entropy", &bind_softmax);
+    m.def("logistic_cross_entropy", &bind_logistic);
+}
+
+}  // namespace steepest::STEEPEST_ISA

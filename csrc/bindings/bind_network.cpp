@@ -1,0 +1,176 @@
+#include "bindings/bind.hpp"
+#include "bindings/network_arguments.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+namespace {
+
+// Whether the network can take X as it is.
+template <class T>
+bool accepts(const ParameterArrays& parameters, py::handle X) {
+    return are_parameters<T>(parameters) && as_array(X).ndim() == 2 &&
+           as_array(X).shape(1) == as_array(parameters.weights[0]).shape(0);
+}
+
+// Whether y fits X and the output: classes in range for softmax, otherwise (n, K), or (n,) for one output.
+template <class T>
+bool accepts_target(py::handle y, Index rows, Index outputs, Loss loss) {
+    if (!py::isinstance<py::array>(y) || rows == 0 || outputs == 0) return false;
+    const py::array target = as_array(y);
+    if (loss == Loss::softmax && is_class_array(y)) {
+        if (target.ndim() != 1 || target.shape(0) != rows) return false;
+        const auto* c = data<std::int64_t>(y);
+        for (Index i = 0; i < rows; ++i)
+            if (c[i] < 0 || c[i] >= outputs) return false;
+        return true;
+    }
+    if (!is_array_of<T>(y) || target.ndim() == 0 || target.shape(0) != rows) return false;
+    return target.ndim() == 2 ? target.shape(1) == outputs : target.ndim() == 1 && outputs == 1;
+}
+
+// The activations of all layers, the last one included; with a softmax or logistic loss the last are logits.
+template <class T>
+py::list forward(const ParameterArrays& parameters, py::handle X, Activation hidden, Activation output) {
+    const Network<T> network({.widths = widths_of(parameters.weights), .hidden = hidden, .output = output});
+    const auto inputs = matrix<T>(X);
+    py::list activations;
+    std::vector<T*> out;
+    for (Index l = 0; l < network.depth(); ++l) {
+        auto a = new_array<T>({inputs.rows, network.layers()[static_cast<std::size_t>(l)].n_out});
+        out.push_back(a.mutable_data());
+        activations.append(std::move(a));
+    }
+    Buffer<T> theta(network.size());
+    parameters.pack(network, theta.data());
+    ReleaseGil release(static_cast<Index>(network.multiply_adds(inputs.rows)));
+    NetworkWorkspace<T> workspace(network);
+    const Index block = network.block_rows();
+    for (Index first = 0; first < inputs.rows; first += block) {
+        const Index count = inputs.rows - first < block ? inputs.rows - first : block;
+        workspace.gather_input(inputs, Rows{nullptr, first, count});
+        workspace.forward(theta.data(), count);
+        for (Index l = 1; l <= network.depth(); ++l) {
+            const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
+            T* to = out[static_cast<std::size_t>(l - 1)] + first * width;
+            for (Index i = 0; i < count; ++i)
+                std::memcpy(to + i * width, workspace.activation(l) + i * network.stride(l),
+                            static_cast<std::size_t>(width) * sizeof(T));
+        }
+    }
+    return activations;
+}
+
+template <class T>
+py::tuple loss_gradient(const ParameterArrays& parameters, py::handle X, py::handle y,
+                        py::handle sample_weight, NetworkConfig config) {
+    config.widths = widths_of(parameters.weights);
+    const Network<T> network(std::move(config));
+    const Dataset<T> set = dataset<T>(X, y, sample_weight, network.config().widths);
+    const ParameterArrays gradient_arrays = new_parameters(network);
+    Buffer<T> theta(network.size()), gradient(network.size());
+    parameters.pack(network, theta.data());
+    double loss;
+    {
+        ReleaseGil release(static_cast<Index>(network.multiply_adds(set.X.rows)));
+        NetworkObjective<T> objective(network, set);
+        loss = objective.loss_gradient(Rows{nullptr, 0, set.X.rows}, theta.data(), gradient.data());
+    }
+    gradient_arrays.unpack(network, gradient.data());
+    return py::make_tuple(loss, gradient_arrays.weights, gradient_arrays.biases);
+}
+
+// d_X, d_weights, d_bias of output = activation(X W + b).
+template <class T>
+py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle output, py::handle d_output,
+                               Activation activation) {
+    const auto x = matrix<T>(X), w = matrix<T>(weights), a = matrix<T>(output), d_a = matrix<T>(d_output);
+    const DenseLayout<T> layer(w.rows, w.cols, 0);
+    const Index in_stride = padded<T>(layer.n_in), out_stride = padded<T>(layer.n_out), rows = x.rows;
+    auto d_X = new_array<T>({rows, layer.n_in});
+    auto d_weights = new_array<T>({layer.n_in, layer.n_out});
+    auto d_bias = new_array<T>({layer.n_out});
+    T *d_x = d_X.mutable_data(), *d_w = d_weights.mutable_data(), *d_b = d_bias.mutable_data();
+    {
+        ReleaseGil release(rows * w.size());
+        Buffer<T> theta(layer.end()), gradient(layer.end()), no_bias(layer.n_out);
+        Buffer<T> input(rows * in_stride), d_input(rows * in_stride), d_z(rows * out_stride);
+        Buffer<T> transposed(layer.n_out * in_stride);
+        layer.pack(w.data, no_bias.data(), theta.data());
+        for (Index i = 0; i < rows; ++i) {
+            std::memcpy(input.data() + i * in_stride, x.row(i),
+                        static_cast<std::size_t>(layer.n_in) * sizeof(T));
+            T* row = d_z.data() + i * out_stride;
+            std::memcpy(row, d_a.row(i), static_cast<std::size_t>(layer.n_out) * sizeof(T));
+            activation_backward_in_place(activation, a.row(i), row, layer.n_out);
+        }
+        if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data());
+        PackBuffers<T> buffers;
+        dense_backward_parameters(layer, rows, input.data(), in_stride, d_z.data(), out_stride, false,
+                                  buffers, gradient.data());
+        dense_backward_input(layer, Activation::identity, rows, input.data(), in_stride, d_z.data(),
+                             out_stride, theta.data(), transposed.data(), d_input.data(), in_stride);
+        layer.unpack(gradient.data(), d_w, d_b);
+        for (Index i = 0; i < rows; ++i)
+            std::memcpy(d_x + i * layer.n_in, d_input.data() + i * in_stride,
+                        static_cast<std::size_t>(layer.n_in) * sizeof(T));
+    }
+    return py::make_tuple(d_X, d_weights, d_bias);
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+    m.def("network_forward", [](py::object weights, py::object biases, py::object X,
+                                const std::string& hidden, const std::string& output) {
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                using T = decltype(t);
+                const auto parameters = ParameterArrays::from(weights, biases);
+                if (!parameters || !accepts<T>(*parameters, X)) return not_implemented();
+                return forward<T>(*parameters, X, activation_named(hidden), activation_named(output));
+            },
+            X);
+    });
+    // A negative output_scale stands for 1 / K, the mean over the outputs.
+    m.def("network_loss_gradient", [](py::object weights, py::object biases, py::object X, py::object y,
+                                      py::object sample_weight, const std::string& hidden,
+                                      const std::string& output, const std::string& loss, double output_scale,
+                                      double l2) {
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                using T = decltype(t);
+                const auto parameters = ParameterArrays::from(weights, biases);
+                if (!parameters || !accepts<T>(*parameters, X)) return not_implemented();
+                const auto outputs = widths_of(parameters->weights).back();
+                if (!accepts_target<T>(y, as_array(X).shape(0), outputs, loss_named(loss)))
+                    return not_implemented();
+                return loss_gradient<T>(
+                    *parameters, X, y, sample_weight,
+                    {.widths = {},
+                     .hidden = activation_named(hidden),
+                     .output = activation_named(output),
+                     .loss = loss_named(loss),
+                     .output_scale = output_scale < 0 ? 1.0 / static_cast<double>(outputs) : output_scale,
+                     .l2 = l2,
+                     .weights_by_batch = !sample_weight.is_none()});
+            },
+            X);
+    });
+    m.def("dense_backward", [](py::object X, py::object weights, py::object output, py::object d_output,
+                               const std::string& activation) {
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                const py::array x = as_array(X), w = as_array(weights), a = as_array(output),
+                                d = as_array(d_output);
+                if (x.ndim() != 2 || w.ndim() != 2 || a.ndim() != 2 || d.ndim() != 2 ||
+                    x.shape(1) != w.shape(0) || a.shape(0) != x.shape(0) || d.shape(0) != x.shape(0) ||
+                    a.shape(1) != w.shape(1) || d.shape(1) != w.shape(1))
+                    return not_implemented();
+                return dense_layer_backward<decltype(t)>(X, weights, output, d_output,
+                                                         activation_named(activation));
+            },
+            X, weights, output, d_output);
+    });
+}
+
+}  // namespace steepest::STEEPEST_ISA

@@ -1,0 +1,171 @@
+// The dictionaries by which the Python layer describes an optimizer, a schedule and a descent. They are made
+// by the dataclasses of steepest.optimizers, steepest.schedules and steepest.stopping, which check every
+// value.
+#pragma once
+
+#include "bindings/arrays.hpp"
+#include "core/descent.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+template <class V>
+void read(const py::dict& from, const char* key, V& value) {
+    if (from.contains(key)) value = from[key].cast<V>();
+}
+
+inline OptimizerConfig optimizer_config(const py::dict& d) {
+    using Kind = OptimizerConfig::Kind;
+    using Velocity = OptimizerConfig::Velocity;
+    OptimizerConfig c;
+    const auto kind = d["kind"].cast<std::string>();
+    if (kind != "SGD" && kind != "Momentum" && kind != "Adam" && kind != "AdamW")
+        throw std::invalid_argument("unknown optimizer: " + kind);
+    c.kind = kind == "SGD" ? Kind::sgd : kind == "Momentum" ? Kind::momentum : Kind::adam;
+    read(d, "learning_rate", c.learning_rate);
+    read(d, "momentum", c.momentum);
+    read(d, "nesterov", c.nesterov);
+    read(d, "beta_1", c.beta_1);
+    read(d, "beta_2", c.beta_2);
+    read(d, "epsilon", c.epsilon);
+    read(d, "epsilon_hat", c.epsilon_hat);
+    read(d, "weight_decay", c.weight_decay);
+    std::string velocity = "gradient";
+    read(d, "velocity", velocity);
+    c.velocity = velocity == "step"      ? Velocity::step
+                 : velocity == "average" ? Velocity::average
+                                         : Velocity::gradient;
+    return c;
+}
+
+inline Schedule schedule_config(const py::dict& d) {
+    using Kind = Schedule::Kind;
+    Schedule s;
+    const auto kind = d["kind"].cast<std::string>();
+    if (kind == "Constant")
+        s.kind = Kind::constant;
+    else if (kind == "Step")
+        s.kind = Kind::step;
+    else if (kind == "Exponential")
+        s.kind = Kind::exponential;
+    else if (kind == "InverseTime")
+        s.kind = Kind::inverse_time;
+    else if (kind == "InversePower")
+        s.kind = Kind::inverse_power;
+    else if (kind == "Cosine")
+        s.kind = Kind::cosine;
+    else
+        throw std::invalid_argument("unknown schedule: " + kind);
+    s.unit = d["unit"].cast<std::string>() == "epoch" ? Schedule::Unit::epoch : Schedule::Unit::step;
+    read(d, "every", s.every);
+    read(d, "factor", s.factor);
+    read(d, "decay", s.factor);
+    read(d, "total", s.total);
+    read(d, "warmup", s.warmup);
+    read(d, "final", s.final);
+    return s;
+}
+
+inline DescentConfig descent_config(const py::dict& d) {
+    DescentConfig c;
+    c.optimizer = optimizer_config(d["optimizer"].cast<py::dict>());
+    if (d.contains("schedule")) c.schedule = schedule_config(d["schedule"].cast<py::dict>());
+    read(d, "max_steps", c.stop.max_steps);
+    read(d, "max_epochs", c.stop.max_epochs);
+    read(d, "max_seconds", c.stop.max_seconds);
+    read(d, "gradient_tolerance", c.stop.gradient_tolerance);
+    read(d, "gradient_largest", c.stop.gradient_largest);
+    read(d, "patience", c.stop.patience);
+    read(d, "absolute", c.stop.absolute);
+    read(d, "relative", c.stop.relative);
+    std::string monitor = "loss";
+    read(d, "monitor", monitor);
+    c.stop.monitor = monitor == "validation_loss"    ? Monitor::validation_loss
+                     : monitor == "validation_score" ? Monitor::validation_score
+                                                     : Monitor::loss;
+    read(d, "inclusive", c.stop.inclusive);
+    read(d, "divide_rate_by", c.stop.divide_rate_by);
+    read(d, "lowest_rate", c.stop.lowest_rate);
+    read(d, "batch_size", c.batch_size);
+    read(d, "shuffle", c.shuffle);
+    read(d, "seed", c.seed);
+    read(d, "by_points", c.by_points);
+    read(d, "restore_best", c.restore_best);
+    read(d, "first_epoch", c.first_epoch);
+    read(d, "first_step", c.first_step);
+    read(d, "best", c.best);
+    read(d, "stale", c.stale);
+    read(d, "rate_scale", c.rate_scale);
+    return c;
+}
+
+inline py::tuple record_tuple(const Record& r) {
+    return py::make_tuple(r.epoch, r.step, r.loss, r.gradient_norm, r.learning_rate, r.seconds,
+                          r.validation_loss, r.validation_score);
+}
+
+inline py::dict history_dict(const std::vector<Record>& history) {
+    const auto n = static_cast<py::ssize_t>(history.size());
+    auto column = [&](double Record::* field) {
+        py::array_t<double> values(n);
+        for (py::ssize_t i = 0; i < n; ++i)
+            values.mutable_at(i) = history[static_cast<std::size_t>(i)].*field;
+        return values;
+    };
+    py::dict d;
+    d["loss"] = column(&Record::loss);
+    d["gradient_norm"] = column(&Record::gradient_norm);
+    d["learning_rate"] = column(&Record::learning_rate);
+    d["seconds"] = column(&Record::seconds);
+    d["validation_loss"] = column(&Record::validation_loss);
+    d["validation_score"] = column(&Record::validation_score);
+    return d;
+}
+
+inline py::dict result_dict(const DescentResult& r) {
+    py::dict d;
+    d["status"] = name(r.status);
+    d["n_steps"] = r.n_steps;
+    d["n_epochs"] = r.n_epochs;
+    d["n_evaluations"] = r.n_evaluations;
+    d["best_epoch"] = r.best_epoch;
+    d["best"] = r.best;
+    d["stale"] = r.stale;
+    d["rate_scale"] = r.rate_scale;
+    d["gradient_is_current"] = r.gradient_is_current;
+    d["history"] = history_dict(r.history);
+    return d;
+}
+
+// Keeps the first Python exception that a callback or a signal raised, while C++ winds down.
+class CaughtError {
+  public:
+    // Runs f with the GIL; true if it asks to stop or has raised.
+    template <class F>
+    bool guard(F&& f) {
+        py::gil_scoped_acquire gil;
+        if (raised_) return true;
+        try {
+            return f();
+        } catch (py::error_already_set& e) {
+            error_ = e.value();
+            if (e.trace()) PyException_SetTraceback(error_.ptr(), e.trace().ptr());
+        } catch (const py::cast_error& e) {
+            error_ = py::module_::import("builtins").attr("TypeError")(e.what());
+        }
+        raised_ = true;
+        return true;
+    }
+    bool raised() const { return raised_; }
+    py::object error() const { return error_; }
+
+  private:
+    bool raised_ = false;
+    py::object error_ = py::none();
+};
+
+inline bool check_signals() {
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    return false;
+}
+
+}  // namespace steepest::STEEPEST_ISA

@@ -1,0 +1,111 @@
+// Lists of weight and bias arrays, and the words for activations and losses, as the core's network.
+#pragma once
+
+#include "bindings/arrays.hpp"
+#include "core/network.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+inline Activation activation_named(const std::string& name) {
+    if (name == "relu") return Activation::relu;
+    if (name == "tanh") return Activation::tanh;
+    if (name == "logistic") return Activation::logistic;
+    if (name == "identity") return Activation::identity;
+    throw std::invalid_argument("unknown activation: " + name);
+}
+
+inline Loss loss_named(const std::string& name) {
+    if (name == "squared") return Loss::squared;
+    if (name == "softmax") return Loss::softmax;
+    if (name == "logistic") return Loss::logistic;
+    if (name == "poisson") return Loss::poisson;
+    throw std::invalid_argument("unknown loss: " + name);
+}
+
+// The parameters of a network as the caller holds them: weights[l] (n_in, n_out), biases[l] (n_out,).
+struct ParameterArrays {
+    py::list weights, biases;
+
+    // From lists or tuples; empty for anything else.
+    static std::optional<ParameterArrays> from(const py::object& w, const py::object& b) {
+        auto listed = [](const py::object& o) {
+            return py::isinstance<py::list>(o) || py::isinstance<py::tuple>(o);
+        };
+        if (!listed(w) || !listed(b)) return std::nullopt;
+        return ParameterArrays{py::list(w), py::list(b)};
+    }
+
+    template <class T>
+    void pack(const Network<T>& network, T* theta) const {
+        for (std::size_t l = 0; l < network.layers().size(); ++l)
+            network.layers()[l].pack(data<T>(weights[l]), data<T>(biases[l]), theta);
+    }
+    template <class T>
+    void unpack(const Network<T>& network, const T* theta) const {
+        for (std::size_t l = 0; l < network.layers().size(); ++l)
+            network.layers()[l].unpack(theta, writable_data<T>(weights[l]), writable_data<T>(biases[l]));
+    }
+};
+
+template <class T>
+ParameterArrays new_parameters(const Network<T>& network) {
+    ParameterArrays arrays;
+    for (const auto& layer : network.layers()) {
+        arrays.weights.append(new_array<T>({layer.n_in, layer.n_out}));
+        arrays.biases.append(new_array<T>({layer.n_out}));
+    }
+    return arrays;
+}
+
+inline std::vector<Index> widths_of(const py::list& weights) {
+    std::vector<Index> widths{as_array(weights[0]).shape(0)};
+    for (py::handle w : weights) widths.push_back(as_array(w).shape(1));
+    return widths;
+}
+
+// Whether the arrays are plain, of type T, and chain: weights[l] (n_in, n_out), biases[l] (n_out,).
+template <class T>
+bool are_parameters(const ParameterArrays& p) {
+    if (p.weights.empty() || p.weights.size() != p.biases.size()) return false;
+    Index width = -1;
+    for (std::size_t l = 0; l < p.weights.size(); ++l) {
+        py::handle w = p.weights[l], b = p.biases[l];
+        if (!is_array_of<T>(w) || !is_array_of<T>(b)) return false;
+        const py::array weights = as_array(w), bias = as_array(b);
+        if (weights.ndim() != 2 || bias.ndim() != 1 || bias.shape(0) != weights.shape(1)) return false;
+        if (width >= 0 && weights.shape(0) != width) return false;
+        width = weights.shape(1);
+    }
+    return true;
+}
+
+// The estimators have checked everything; here only what would be unsafe is refused.
+template <class T>
+void require_parameters(const ParameterArrays& p) {
+    if (!are_parameters<T>(p)) throw std::invalid_argument("parameters of another type, layout or shape");
+}
+
+template <class T>
+Dataset<T> dataset(py::handle X, py::handle y, py::handle sample_weight, const std::vector<Index>& widths) {
+    if (!is_array_of<T>(X)) throw std::invalid_argument("X is of another type or layout");
+    Dataset<T> set;
+    set.X = matrix<T>(X);
+    if (set.X.cols != widths.front()) throw std::invalid_argument("X does not fit the first layer");
+    const py::array target = as_array(y);
+    if (is_class_array(y)) {
+        if (target.size() != set.X.rows) throw std::invalid_argument("y does not fit X");
+        set.classes = data<std::int64_t>(y);
+    } else {
+        if (!is_array_of<T>(y) || target.size() != set.X.rows * widths.back())
+            throw std::invalid_argument("y does not fit X and the last layer");
+        set.y = data<T>(y);
+    }
+    if (!sample_weight.is_none()) {
+        if (!is_array_of<T>(sample_weight) || as_array(sample_weight).size() != set.X.rows)
+            throw std::invalid_argument("sample_weight does not fit X");
+        set.weights = data<T>(sample_weight);
+    }
+    return set;
+}
+
+}  // namespace steepest::STEEPEST_ISA
