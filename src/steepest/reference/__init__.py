@@ -1,0 +1,59 @@
+"""NumPy twins of the compiled kernels: the shortest correct code, to be read and to test against.
+
+Each function has the name, arguments and meaning of its twin in `steepest.kernels`. It computes in
+the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
+
+To read in this order: `losses`, `linear`, `polynomial`, `network`, `optimizers`, `random`,
+`descent`.
+"""
+
+from __future__ import annotations
+
+from .descent import batches, descend
+from .linear import linear_loss_gradient, linear_predict
+from .losses import (
+    log_softmax,
+    logistic,
+    logistic_cross_entropy,
+    mse,
+    mse_gradient,
+    softmax_cross_entropy,
+)
+from .network import (
+    activate,
+    activation_derivative,
+    dense_backward,
+    dense_forward,
+    relu_network_forward,
+    relu_network_loss_gradient,
+)
+from .optimizers import optimizer_step
+from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
+from .random import bounded_integer, permutation, philox, philox_draws
+
+__all__ = [
+    "activate",
+    "activation_derivative",
+    "basis_matrix",
+    "batches",
+    "bounded_integer",
+    "dense_backward",
+    "dense_forward",
+    "descend",
+    "linear_loss_gradient",
+    "linear_predict",
+    "log_softmax",
+    "logistic",
+    "logistic_cross_entropy",
+    "mse",
+    "mse_gradient",
+    "optimizer_step",
+    "permutation",
+    "philox",
+    "philox_draws",
+    "polynomial_loss_gradient",
+    "polynomial_predict",
+    "relu_network_forward",
+    "relu_network_loss_gradient",
+    "softmax_cross_entropy",
+]

@@ -1,0 +1,126 @@
+"""The loop: batch -> loss and gradient -> record -> step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._support import Array
+from .optimizers import optimizer_step
+from .random import permutation
+
+Parameters: TypeAlias = "Array | list[Array] | tuple[Array, ...]"
+Rows: TypeAlias = NDArray[np.int64]
+
+
+def descend(
+    loss_gradient: Callable[[Any, Any], tuple[float, Any]],
+    theta: Parameters,
+    optimizer: Any,
+    *,
+    n_rows: int | None = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    schedule: Any = None,
+    n_epochs: int = 1,
+) -> dict[str, Any]:
+    """Gradient descent on all rows or on mini-batches of them.
+
+    Parameters
+    ----------
+    loss_gradient : callable
+        ``loss_gradient(theta, rows) -> loss, gradient``, where `rows` is the index array of a
+        batch, or None when `n_rows` is None. The gradient is shaped as `theta`.
+    theta : array, or list or tuple of them
+        Where to start; it is not changed.
+    optimizer : SGD, Momentum, Adam or AdamW
+    n_rows : int, optional
+        Number of rows of the data; None for a function without rows, one step for each epoch.
+    batch_size : int, optional
+        Rows for each step; by default all.
+    shuffle : bool, default False
+        Take the rows in the order ``permutation(n_rows, seed, epoch)``, else in their own.
+    seed : int, default 0
+    schedule : schedule, optional
+        Factor of ``optimizer.learning_rate``, a function of the steps or the epochs done so far,
+        as its ``unit`` says.
+    n_epochs : int, default 1
+
+    Returns
+    -------
+    dict
+        "theta", where the descent ended, and one entry for each epoch of
+        "loss", mean over the rows, each batch measured just before its step;
+        "gradient_norm", 2-norm of the last batch's gradient, before its step;
+        "learning_rate", of the epoch's last step.
+    """
+    theta = [part.copy() for part in theta] if isinstance(theta, (list, tuple)) else theta.copy()
+    state = optimizer.init(theta)
+    loss, gradient_norm, learning_rate = np.empty((3, n_epochs))
+    for epoch in range(n_epochs):
+        losses, sizes = [], []
+        for rows in batches(n_rows, batch_size, shuffle, seed, epoch):
+            batch_loss, gradient = loss_gradient(theta, rows)
+            losses.append(batch_loss)
+            sizes.append(1 if rows is None else len(rows))
+            rate = _learning_rate(optimizer, schedule, state["step"], epoch)
+            optimizer_step(optimizer, theta, gradient, state, rate)
+        loss[epoch] = np.average(losses, weights=sizes)
+        gradient_norm[epoch] = _norm(gradient)
+        learning_rate[epoch] = rate
+    return {
+        "theta": theta,
+        "loss": loss,
+        "gradient_norm": gradient_norm,
+        "learning_rate": learning_rate,
+    }
+
+
+def batches(
+    n_rows: int | None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+    epoch: int = 0,
+) -> Iterator[Rows | None]:
+    """Cut the rows of one epoch into consecutive batches; the last may be short and is kept.
+
+    Parameters
+    ----------
+    n_rows, batch_size, shuffle, seed
+        See `descend`.
+    epoch : int, default 0
+
+    Yields
+    ------
+    int64 array, (at most batch_size,), or None when `n_rows` is None
+
+    Raises
+    ------
+    ValueError
+        If `n_rows` or `batch_size` is less than one.
+    """
+    if n_rows is None:
+        yield None
+        return
+    size = n_rows if batch_size is None else batch_size
+    if n_rows < 1 or size < 1:
+        raise ValueError(f"n_rows is {n_rows} and batch_size is {size}: both must be at least 1")
+    order = permutation(n_rows, seed, epoch) if shuffle else np.arange(n_rows)
+    for start in range(0, n_rows, size):
+        yield order[start : start + size]
+
+
+def _learning_rate(optimizer: Any, schedule: Any, step: int, epoch: int) -> float:
+    if schedule is None:
+        return float(optimizer.learning_rate)
+    return float(optimizer.learning_rate * schedule(epoch if schedule.unit == "epoch" else step))
+
+
+def _norm(gradient: Parameters) -> float:
+    parts = gradient if isinstance(gradient, (list, tuple)) else [gradient]
+    return float(np.sqrt(sum(np.sum(np.square(part), dtype=np.float64) for part in parts)))

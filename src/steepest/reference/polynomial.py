@@ -1,0 +1,107 @@
+"""Polynomials in one variable, in a basis that is built by a three-term recurrence.
+
+The reference builds the design matrix that the compiled kernels never build: with it a polynomial
+is a linear model, and its gradient is one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ._support import Array, as_floats, choose
+from .losses import mse, mse_gradient
+
+# p_0 = 1, p_1 = x and p_{k+1} = a_k x p_k - b_k p_{k-1}; each entry is k -> (a_k, b_k), k >= 1.
+_RECURRENCE: dict[str, Callable[[int], tuple[float, float]]] = {
+    "monomial": lambda k: (1.0, 0.0),
+    "chebyshev": lambda k: (2.0, 1.0),
+    "legendre": lambda k: ((2 * k + 1) / (k + 1), k / (k + 1)),
+}
+
+
+def basis_matrix(x: Array, degree: int, basis: str = "monomial") -> Array:
+    r"""Design matrix whose column k is the basis polynomial :math:`p_k(x)`.
+
+    With :math:`p_0 = 1`, :math:`p_1 = x` and :math:`k \ge 1`,
+
+    ============= ========================================================
+    "monomial"    :math:`p_{k+1} = x p_k`
+    "chebyshev"   :math:`p_{k+1} = 2 x p_k - p_{k-1}`
+    "legendre"    :math:`(k+1) p_{k+1} = (2k+1) x p_k - k p_{k-1}`
+    ============= ========================================================
+
+    Parameters
+    ----------
+    x : array, (n,)
+        Used as it is: nothing is mapped to [-1, 1] here.
+    degree : int
+    basis : {"monomial", "chebyshev", "legendre"}
+
+    Returns
+    -------
+    array, (n, degree + 1)
+
+    Raises
+    ------
+    ValueError
+        If `basis` is none of the three.
+    """
+    (x,) = as_floats(x)
+    recurrence = choose(_RECURRENCE, "basis", basis)
+    columns = [np.ones_like(x), x]
+    for k in range(1, degree):
+        a, b = recurrence(k)
+        columns.append(a * x * columns[k] - b * columns[k - 1])
+    return np.stack(columns[: degree + 1], axis=-1)
+
+
+def polynomial_predict(theta: Array, x: Array, basis: str = "monomial") -> Array:
+    r"""Polynomial :math:`f(x) = \sum_k \theta_k p_k(x)`.
+
+    Parameters
+    ----------
+    theta : array, (degree + 1,)
+        Lowest degree first: in the monomial basis ``theta[k]`` multiplies ``x**k``.
+    x : array, (n,)
+    basis : {"monomial", "chebyshev", "legendre"}
+        See `basis_matrix`.
+
+    Returns
+    -------
+    array, (n,)
+    """
+    theta, x = as_floats(theta, x)
+    return basis_matrix(x, len(theta) - 1, basis) @ theta
+
+
+def polynomial_loss_gradient(
+    theta: Array, x: Array, y: Array, basis: str = "monomial"
+) -> tuple[float, Array]:
+    r"""Mean squared error of the polynomial, and its gradient.
+
+    .. math::
+        L = \mathrm{mse}(f, y), \qquad
+        \frac{\partial L}{\partial\theta_k} = \frac{2}{n}\sum_i (f(x_i) - y_i)\, p_k(x_i)
+
+    Parameters
+    ----------
+    theta : array, (degree + 1,)
+    x, y : array, (n,)
+    basis : {"monomial", "chebyshev", "legendre"}
+
+    Returns
+    -------
+    loss : float
+    gradient : array, (degree + 1,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no rows, or `basis` is unknown.
+    """
+    theta, x = as_floats(theta, x)
+    design = basis_matrix(x, len(theta) - 1, basis)
+    prediction = design @ theta
+    return mse(prediction, y), design.T @ mse_gradient(prediction, y)
