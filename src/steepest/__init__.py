@@ -1,0 +1,92 @@
+"""Gradient descent at the speed of the machine.
+
+Linear, polynomial and feed-forward ReLU models, trained from NumPy arrays with the whole loop in compiled code.
+Importing the package loads neither scikit-learn nor matplotlib; what needs them loads them on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from steepest import _native as _native
+from steepest._native import (
+    available_instruction_sets,
+    build_info,
+    get_num_threads,
+    instruction_set,
+    set_num_threads,
+    use_instruction_set,
+)
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from steepest import calculus, kernels, optimizers, plot, reference, schedules, stopping
+    from steepest._minimize import MinimizeResult, minimize
+    from steepest.estimators import (
+        LinearRegression,
+        LogisticRegression,
+        MLPClassifier,
+        MLPRegressor,
+        PolynomialRegression,
+    )
+    from steepest.optimizers import SGD, Adam, AdamW, Momentum
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "LinearRegression",
+    "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
+    "MinimizeResult",
+    "Momentum",
+    "PolynomialRegression",
+    "available_instruction_sets",
+    "build_info",
+    "calculus",
+    "get_num_threads",
+    "instruction_set",
+    "kernels",
+    "minimize",
+    "optimizers",
+    "plot",
+    "reference",
+    "schedules",
+    "set_num_threads",
+    "stopping",
+    "use_instruction_set",
+]
+
+# Where each lazily imported name lives; a submodule lives in itself.
+_HOME = {
+    **dict.fromkeys(("SGD", "Adam", "AdamW", "Momentum"), "optimizers"),
+    **dict.fromkeys(("minimize", "MinimizeResult"), "_minimize"),
+    **dict.fromkeys(
+        (
+            "LinearRegression",
+            "LogisticRegression",
+            "MLPClassifier",
+            "MLPRegressor",
+            "PolynomialRegression",
+        ),
+        "estimators",
+    ),
+}
+_SUBMODULES = ("calculus", "kernels", "optimizers", "plot", "reference", "schedules", "stopping")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,123 @@
+"""The interface of the compiled core, stated once for the modules of all instruction sets.
+
+Private: ``steepest.kernels``, ``steepest.minimize`` and the estimators check and convert what they are given,
+and then call these. All parameters are positional. Arrays are taken as they are or not at all: in C order,
+aligned, of native byte order, all of one dtype, float32 or float64. A function that may answer
+``NotImplemented`` does so when the arrays are not like that, and nothing has been changed then.
+
+Shapes: n rows, d inputs, K outputs. A network's ``weights[l]`` are (n_in, n_out), its ``biases[l]`` (n_out,).
+"""
+
+from collections.abc import Callable
+from types import NotImplementedType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+_Arrays: TypeAlias = list[_Array]
+_Sequence: TypeAlias = list[_Array] | tuple[_Array, ...]
+_Recurrence: TypeAlias = tuple[_Array, _Array, _Array] | None  # a, b, c, (degree,); None: monomials
+_Data: TypeAlias = tuple[_Array, _Array, _Array | None]  # X or x, y, sample weights (n,)
+_Config: TypeAlias = dict[str, Any]  # as csrc/bindings/descent_arguments.hpp reads it
+
+def build_info() -> dict[str, Any]: ...
+
+# Losses. target: classes (n,) of int64, or probabilities of the shape of logits.
+def mse(prediction: _Array, target: _Array, /) -> float | NotImplementedType: ...
+def mse_gradient(prediction: _Array, target: _Array, /) -> _Array | NotImplementedType: ...
+def softmax_cross_entropy(
+    logits: _Array, target: _Array, /
+) -> tuple[float, _Array] | NotImplementedType: ...
+def logistic_cross_entropy(
+    logits: _Array, target: _Array, /
+) -> tuple[float, _Array] | NotImplementedType: ...
+
+# The linear model. theta: (1 + d,) or (1 + d, K), intercepts first.
+def linear_predict(theta: _Array, X: _Array, /) -> _Array | NotImplementedType: ...
+def linear_loss_gradient(
+    theta: _Array, X: _Array, y: _Array, /
+) -> tuple[float, _Array] | NotImplementedType: ...
+
+# The polynomial. theta: (degree + 1,), lowest degree first.
+def polynomial_predict(
+    theta: _Array, x: _Array, recurrence: _Recurrence, /
+) -> _Array | NotImplementedType: ...
+def polynomial_loss_gradient(
+    theta: _Array, x: _Array, y: _Array, recurrence: _Recurrence, /
+) -> tuple[float, _Array] | NotImplementedType: ...
+
+# The network. network_forward returns the activations of all layers, the output's included.
+def network_forward(
+    weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
+) -> _Arrays | NotImplementedType: ...
+def network_loss_gradient(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Array,
+    y: _Array,
+    sample_weight: _Array | None,
+    hidden: str,
+    output: str,
+    loss: str,
+    output_scale: float,
+    l2: float,
+    /,
+) -> tuple[float, _Arrays, _Arrays] | NotImplementedType: ...
+def dense_backward(
+    X: _Array, weights: _Array, output: _Array, d_output: _Array, activation: str, /
+) -> tuple[_Array, _Array, _Array] | NotImplementedType: ...
+
+# An optimizer: its hyper-parameters, and the names of its slots. A step changes theta and state in place.
+class Stepper:
+    def __init__(self, optimizer: _Config, slots: list[str], /) -> None: ...
+    def step(
+        self,
+        theta: _Array,
+        gradient: _Array,
+        state: dict[str, Any],
+        learning_rate: float | None,
+        /,
+    ) -> NotImplementedType | None: ...
+
+def schedule_factors(schedule: _Config, n: int, /) -> NDArray[np.float64]: ...
+
+# The descent. Parameters and slots change in place, once, at the end. The result has "status", "n_steps",
+# "n_epochs", "n_evaluations", "best", "history", ..., and what a callback or a signal raised in "exception".
+def network_descent(
+    weights: _Arrays,
+    biases: _Arrays,
+    slots: list[tuple[_Arrays, _Arrays]],
+    training: _Data,
+    validation: _Data | None,
+    model: _Config,
+    config: _Config,
+    on_record: Callable[[tuple[Any, ...]], bool] | None,
+    /,
+) -> dict[str, Any] | NotImplementedType: ...
+def polynomial_descent(
+    theta: NDArray[np.float64],
+    slots: _Arrays,
+    training: _Data,
+    validation: _Data | None,
+    recurrence: _Recurrence,
+    l2: float,
+    config: _Config,
+    on_record: Callable[[tuple[Any, ...]], bool] | None,
+    /,
+) -> dict[str, Any] | NotImplementedType: ...
+def minimize(
+    function: Callable[[_Array], tuple[float, _Array]],
+    theta: _Array,
+    slots: _Arrays,
+    config: _Config,
+    on_record: Callable[[tuple[Any, ...], _Array, _Array], bool] | None,
+    record_path: bool,
+    /,
+) -> dict[str, Any] | NotImplementedType: ...
+
+# Random numbers, and the core's own elementary functions entry by entry, for tests.
+def permutation(n: int, seed: int, epoch: int, /) -> NDArray[np.uint32]: ...
+def philox(seed: int, stream: int, index: int, first_block: int, /) -> NDArray[np.uint32]: ...
+def elementary(name: str, x: _Array, /) -> _Array | NotImplementedType: ...

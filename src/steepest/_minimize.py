@@ -1,0 +1,296 @@
+"""minimize: gradient descent on any function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from steepest import _native
+from steepest._validate import (
+    Array,
+    check_finite,
+    check_integer,
+    check_number,
+    is_true,
+    numeric_array,
+)
+from steepest.calculus import _central_differences
+from steepest.optimizers import Adam, Optimizer
+from steepest.schedules import Schedule
+from steepest.stopping import MESSAGES, StopRule, combined_config
+
+__all__ = ["MinimizeResult", "Point", "minimize"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a descent, as a callback sees it.
+
+    Attributes
+    ----------
+    x, grad : array
+        The point and the gradient there; copies, to keep.
+    fun : float
+        J(x).
+    step : int
+        Steps taken to get there.
+    gradient_norm, learning_rate, seconds : float
+        The gradient's norm, the rate of the step that comes next, and the time since the start.
+    """
+
+    x: Array
+    fun: float
+    grad: Array
+    step: int
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class MinimizeResult:
+    """Where a descent ended, how it got there, and why it ended. Complete for every way of ending.
+
+    Attributes
+    ----------
+    x : array
+        The last point, or the best finite one if the descent diverged. Of the shape of ``x0``.
+    fun : float
+        J(x).
+    grad : array
+        The gradient at x.
+    n_steps : int
+        Steps taken.
+    n_evaluations : int
+        Calls of the function for its value and gradient; with ``grad=None`` each of them costs 2m+1 calls.
+    n_function_calls : int
+        Calls of ``fun`` itself.
+    converged : bool
+        Whether the gradient's norm is at most ``gtol``.
+    status : str
+        The name of the rule that ended the descent, see :mod:`steepest.stopping`.
+    message : str
+        The same in a sentence.
+    history : dict of arrays
+        ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each point.
+    path : array, (n_steps + 1, m), or None
+        The points, flattened, if ``record_path``.
+    state : dict
+        The optimizer's state after the last step.
+    """
+
+    x: Array
+    fun: float
+    grad: Array
+    n_steps: int
+    n_evaluations: int
+    n_function_calls: int
+    converged: bool
+    status: str
+    message: str
+    history: dict[str, Array] = field(repr=False)
+    path: Array | None = field(repr=False)
+    state: dict[str, Any] = field(repr=False)
+
+
+class _ValueAndGradient:
+    """fun and grad as one function of a flat point, with every fault of theirs named."""
+
+    def __init__(
+        self,
+        fun: Callable[[Array], Any],
+        grad: Callable[[Array], Any] | None,
+        x0: Array,
+    ) -> None:
+        self.fun, self.grad, self.shape, self.dtype = fun, grad, x0.shape, x0.dtype
+        self.function_calls = 0
+
+    def value(self, x: Array) -> float:
+        self.function_calls += 1
+        returned = self.fun(x)
+        if type(returned) is float:
+            return returned
+        value = np.asarray(returned)
+        if value.size != 1 or value.dtype.kind not in "fiub":
+            raise ValueError(
+                "fun must return one real number, but returned "
+                f"{f'shape {value.shape}' if value.size != 1 else repr(returned)}, dtype {value.dtype}"
+            )
+        return float(value.reshape(()))
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        x = flat.reshape(self.shape)
+        value = self.value(x)
+        if self.grad is None:
+            gradient = np.full(self.shape, np.nan)
+            if np.isfinite(value):  # otherwise the descent has diverged here already
+                point = x.astype(np.float64)
+                gradient, _ = _central_differences(self.value, point, require_finite=False)
+        else:
+            gradient = np.asarray(self.grad(x))
+            if gradient.shape != self.shape:
+                raise ValueError(
+                    f"grad must return an array of the shape {self.shape} of x0, "
+                    f"but returned shape {gradient.shape}"
+                )
+            if gradient.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"grad must return real numbers, but returned an array of dtype {gradient.dtype}"
+                )
+        return value, np.ascontiguousarray(gradient, dtype=self.dtype).reshape(-1)
+
+
+def minimize(
+    fun: Callable[[Array], Any],
+    x0: ArrayLike,
+    grad: Callable[[Array], Any] | None = None,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | None = None,
+    max_steps: int = 10_000,
+    gtol: float = 1e-8,
+    stop: Iterable[StopRule] = (),
+    callback: Callable[[Point], Any] | None = None,
+    record_path: bool = False,
+) -> MinimizeResult:
+    r"""Minimize a function by gradient descent: :math:`x \leftarrow x - \eta\,\nabla J(x)` and its refinements.
+
+    Parameters
+    ----------
+    fun : callable
+        J: takes an array of the shape of ``x0``, returns a number.
+    x0 : array
+        Where to start; any shape. float32 stays float32, everything else becomes float64. It is not changed.
+    grad : callable, optional
+        Takes the same array, returns the gradient, of its shape. By default central differences are used, at
+        2m calls of ``fun`` for m parameters.
+    optimizer : Optimizer, default ``Adam(0.1)``
+        The step.
+    schedule : Schedule, optional
+        Factor of the learning rate over the steps.
+    max_steps : int, default 10000
+        Limit of steps.
+    gtol : float, default 1e-8
+        The descent has converged where the gradient's Euclidean norm is at most this.
+    stop : sequence of StopRule
+        More rules; an epoch is a step here.
+    callback : callable, optional
+        Called with a :class:`Point` at every point from ``x0`` on; returning True stops the descent.
+    record_path : bool, default False
+        Keep all points in ``path``.
+
+    Returns
+    -------
+    MinimizeResult
+        Complete for every way of ending.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, or ``fun`` or ``grad`` return something else.
+    Exception
+        Whatever ``fun``, ``grad`` or ``callback`` raise, and KeyboardInterrupt, go through; the result so far is
+        then in the exception's attribute ``partial_result``.
+
+    Examples
+    --------
+    >>> import steepest as st
+    >>> res = st.minimize(lambda x: (x[0] - 1) ** 2 + 10 * x[1] ** 2, [0.0, 1.0], optimizer=st.SGD(0.05))
+    >>> res.status, res.x.round(6).tolist()
+    ('converged', [1.0, 0.0])
+    """
+    if not callable(fun):
+        raise TypeError(f"fun must be callable, but is {fun!r}")
+    if grad is not None and not callable(grad):
+        raise TypeError(f"grad must be callable or None, but is {grad!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable or None, but is {callback!r}")
+    start = numeric_array("x0", x0)
+    start = np.array(
+        start, dtype=np.float32 if start.dtype == np.float32 else np.float64, order="C"
+    )
+    if start.size == 0:
+        raise ValueError(f"x0 must have at least one entry, but has shape {start.shape}")
+    check_finite("x0", start.reshape(-1))
+    optimizer = Adam(0.1) if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer must be one of steepest's, such as Adam(0.1), but is {optimizer!r}"
+        )
+    config: dict[str, Any] = {
+        "optimizer": optimizer.config(),
+        **combined_config(
+            stop,
+            {
+                "max_steps": check_integer("max_steps", max_steps, low=0),
+                "gradient_tolerance": check_number("gtol", gtol, low=0.0),
+            },
+        ),
+    }
+    if config.get("monitor", "loss") != "loss":
+        raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
+    if schedule is not None:
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"schedule must be one of steepest.schedules, but is {schedule!r}")
+        config["schedule"] = schedule.config()
+
+    function = _ValueAndGradient(fun, grad, start)
+    x = start.reshape(-1)
+    state = optimizer.init(x)
+    on_record = None
+    if callback is not None:
+        shape = start.shape
+
+        def on_record(record: tuple[Any, ...], at: Array, gradient: Array) -> bool:
+            _, step, loss, norm, rate, seconds, *_ = record
+            point = Point(
+                at.reshape(shape), loss, gradient.reshape(shape), step, norm, rate, seconds
+            )
+            return is_true(callback(point))
+
+    raw = _native.core.minimize(
+        function, x, [state[slot] for slot in optimizer.slots], config, on_record, record_path
+    )
+    state["step"] = raw["n_steps"]
+    error = raw["exception"]
+    result = _result(raw, x, function, state, start.shape, broken=error is not None)
+    if error is not None:
+        error.partial_result = result
+        raise error
+    return result
+
+
+def _result(
+    raw: dict[str, Any],
+    x: Array,
+    function: _ValueAndGradient,
+    state: dict[str, Any],
+    shape: tuple[int, ...],
+    broken: bool,
+) -> MinimizeResult:
+    history = {k: raw["history"][k] for k in ("loss", "gradient_norm", "learning_rate", "seconds")}
+    evaluations = raw["n_evaluations"]
+    if raw["gradient_is_current"]:
+        value, gradient = float(history["loss"][-1]), raw["gradient"]
+    elif broken:  # the function can't be asked again
+        value, gradient = float("nan"), np.full_like(x, np.nan)
+    else:
+        value, gradient = function(x.copy())
+        evaluations += 1
+    return MinimizeResult(
+        x=x.reshape(shape),
+        fun=value,
+        grad=gradient.reshape(shape),
+        n_steps=raw["n_steps"],
+        n_evaluations=evaluations,
+        n_function_calls=function.function_calls,
+        converged=raw["status"] == "converged",
+        status=raw["status"],
+        message=MESSAGES[raw["status"]],
+        history=history,
+        path=raw["path"].reshape(-1, x.size) if "path" in raw else None,
+        state=state,
+    )
