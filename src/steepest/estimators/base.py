@@ -1,0 +1,310 @@
+"""What the estimators share: checking data, running a descent, keeping its record."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    column_or_1d,
+    validate_data,
+)
+
+from steepest import _native
+from steepest._validate import Array, check_finite, check_integer, is_true, plain
+from steepest.optimizers import Optimizer
+from steepest.schedules import Schedule
+from steepest.stopping import MESSAGES, StopRule, combined_config
+
+FLOAT_TYPES = (np.float64, np.float32)
+
+
+@dataclass
+class Data:
+    """Training or validation data as the core reads them.
+
+    X: (n, d); y: (n, K) float or (n,) int64 classes; sample_weight: (n,) with mean 1, or None.
+    """
+
+    X: Array
+    y: Array
+    sample_weight: Array | None = None
+
+    def as_tuple(self) -> tuple[Array, Array, Array | None]:
+        """Return (X, y, sample_weight)."""
+        return self.X, self.y, self.sample_weight
+
+
+@dataclass
+class NetworkState:
+    """Parameters of a network and the optimizer's state, in arrays that the descent updates.
+
+    weights[l]: (n_in, n_out); biases[l]: (n_out,); slots: for each moment a pair of lists shaped like them.
+    """
+
+    weights: list[Array]
+    biases: list[Array]
+    slots: list[tuple[list[Array], list[Array]]]
+    n_steps: int = 0
+    n_epochs: int = 0
+
+    @classmethod
+    def start(
+        cls, weights: Sequence[Array], biases: Sequence[Array], optimizer: Optimizer
+    ) -> NetworkState:
+        """Return copies of the parameters with a fresh optimizer state."""
+        slots = [
+            ([np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases])
+            for _ in optimizer.slots
+        ]
+        return cls([w.copy() for w in weights], [b.copy() for b in biases], slots)
+
+    def copy(self) -> NetworkState:
+        """Return a state of its own, so that a failed fit leaves this one as it was."""
+
+        def copied(arrays: list[Array]) -> list[Array]:
+            return [a.copy() for a in arrays]
+
+        return NetworkState(
+            copied(self.weights),
+            copied(self.biases),
+            [(copied(w), copied(b)) for w, b in self.slots],
+            self.n_steps,
+            self.n_epochs,
+        )
+
+
+@contextmanager
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Give the estimator back its attributes if the block raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_inputs(estimator: Any, X: Any, *, reset: bool) -> Array:
+    """Return X as a plain (n, d) array, with bad entries named by row and column."""
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=FLOAT_TYPES,
+        order="C",
+        ensure_all_finite=False,
+    )
+    check_finite("X", X)
+    return plain(X, X.dtype)
+
+
+def check_targets(y: Any, rows: int, dtype: Any) -> tuple[Array, bool]:
+    """Return y as (n, K) floats, and whether it was given as (n, K)."""
+    if y is None:
+        raise ValueError("The estimator requires y to be passed, but the target y is None")
+    array = check_array(
+        y, ensure_2d=False, ensure_all_finite=False, dtype=dtype, input_name="y", allow_nd=False
+    )
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=True)
+    check_finite("y", array)
+    if array.ndim not in (1, 2) or array.shape[0] != rows:
+        raise ValueError(
+            f"y must have {rows} rows, as X has, but has shape {array.shape}: "
+            "Found input variables with inconsistent numbers of samples"
+        )
+    given_2d = array.ndim == 2
+    return plain(array.reshape(rows, -1), np.dtype(dtype)), given_2d
+
+
+def check_weights(sample_weight: Any, X: Array, *, scaled: bool = True) -> Array | None:
+    """Return the weights, scaled to mean 1 so that a weighted loss is a weighted mean; None stays None."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
+    check_finite("sample_weight", weights)
+    if (weights < 0).any():
+        row = int(np.argmax(weights < 0))
+        raise ValueError(f"sample_weight must not be negative, but row {row} is {weights[row]}")
+    largest = weights.max(initial=0.0)
+    if largest == 0:
+        raise ValueError("sample_weight must have a positive entry, but all are zero")
+    if not scaled:
+        return plain(weights, X.dtype)
+    relative = weights.astype(np.float64) / largest  # so that the sum can't overflow
+    return plain(relative * (weights.size / relative.sum()), X.dtype)
+
+
+def validation_parts(data: Any) -> tuple[Any, Any, Any]:
+    """Return (X, y, sample_weight or None) of ``validation_data``, or raise."""
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        kind = f"{len(data)} entries" if isinstance(data, (tuple, list)) else type(data).__name__
+        raise ValueError(f"validation_data must be (X, y) or (X, y, sample_weight), but is {kind}")
+    return data[0], data[1], data[2] if len(data) == 3 else None
+
+
+def check_threads(n_threads: Any) -> None:
+    """Raise unless the number of threads is None or an integer of at least 1."""
+    if n_threads is not None:
+        check_integer("n_threads", n_threads, low=1)
+
+
+def random_seed(random_state: np.random.RandomState) -> int:
+    """Draw the key of the counter-based generator that shuffles the rows."""
+    return int(random_state.randint(np.iinfo(np.int32).max))
+
+
+def descent_config(
+    optimizer: Optimizer,
+    schedule: Schedule | None,
+    stop: Iterable[StopRule],
+    defaults: dict[str, Any],
+    *,
+    validated: bool = True,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Return the whole configuration of a descent as the compiled core reads it."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer must be one of steepest's, such as steepest.Adam(1e-3), but is {optimizer!r}"
+        )
+    config: dict[str, Any] = {
+        "optimizer": optimizer.config(),
+        **combined_config(stop, defaults),
+        **settings,
+    }
+    if config.get("monitor", "loss") != "loss" and not validated:
+        raise ValueError(
+            f"stop: a rule monitors {config['monitor']}, but there is no validation data; give "
+            "validation_data to fit"
+        )
+    if schedule is not None:
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"schedule must be one of steepest.schedules, but is {schedule!r}")
+        config["schedule"] = schedule.config()
+    return config
+
+
+RECORD_FIELDS = (
+    "epoch",
+    "step",
+    "loss",
+    "gradient_norm",
+    "learning_rate",
+    "seconds",
+    "validation_loss",
+    "validation_score",
+)
+
+
+def record_hook(
+    callbacks: Any,
+    verbose: Any,
+    name: str,
+    loss_scale: float = 1.0,
+) -> Callable[[tuple[Any, ...]], bool] | None:
+    """Return what the core calls after every epoch; None, which costs nothing, without callbacks."""
+    if callable(callbacks):
+        callbacks = [callbacks]
+    elif callbacks is None:
+        callbacks = []
+    elif not hasattr(callbacks, "__iter__"):
+        raise TypeError(f"callbacks must be callables that take a dict, but is {callbacks!r}")
+    else:
+        callbacks = list(callbacks)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(
+                f"callbacks must be callables that take a dict, but one is {callback!r}"
+            )
+    if not callbacks and not verbose:
+        return None
+
+    def on_record(values: tuple[Any, ...]) -> bool:
+        record = dict(zip(RECORD_FIELDS, values, strict=True))
+        for key in ("validation_loss", "validation_score"):
+            if np.isnan(record[key]):
+                record[key] = None
+        record["loss"] *= loss_scale
+        if record["validation_loss"] is not None:
+            record["validation_loss"] *= loss_scale
+        if verbose:
+            print(f"{name}: epoch {record['epoch'] + 1}, loss {record['loss']:.8g}")
+        stop = False
+        for callback in callbacks:  # every one, even after one has asked to stop
+            stop |= is_true(callback(record))
+        return stop
+
+    return on_record
+
+
+def network_descent(
+    state: NetworkState,
+    training: Data,
+    validation: Data | None,
+    model: dict[str, Any],
+    config: dict[str, Any],
+    on_record: Callable[[tuple[Any, ...]], bool] | None,
+) -> dict[str, Any]:
+    """Run the compiled descent; the state's arrays are updated when it ends."""
+    config = {**config, "first_step": state.n_steps, "first_epoch": state.n_epochs}
+    result: dict[str, Any] = _native.core.network_descent(
+        state.weights,
+        state.biases,
+        state.slots,
+        training.as_tuple(),
+        None if validation is None else validation.as_tuple(),
+        model,
+        config,
+        on_record,
+    )
+    state.n_steps += result["n_steps"]
+    state.n_epochs += result["n_epochs"]
+    return result
+
+
+def history_of(result: dict[str, Any], loss_scale: float = 1.0) -> dict[str, Array]:
+    """Return the history without the columns that were not measured, its losses scaled."""
+    history = {
+        key: column
+        for key, column in result["history"].items()
+        if not (key.startswith("validation") and np.isnan(column).all())
+    }
+    for key in ("loss", "validation_loss"):
+        if key in history:
+            with np.errstate(over="ignore"):  # beyond the largest float in the user's units
+                history[key] = history[key] * loss_scale
+    return history
+
+
+def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -> None:
+    """Set ``status_``; warn where the user should know; raise what a callback or Ctrl-C raised."""
+    status = result["status"]
+    estimator.status_ = status
+    if result["exception"] is not None:
+        raise result["exception"]
+    if status == "diverged":
+        step = result["n_steps"]
+        warnings.warn(
+            f"The descent diverged at step {step}: {MESSAGES[status]}.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
+    elif status == "max_epochs":
+        history = result["history"]
+        norm = history["gradient_norm"][-1] if len(history["gradient_norm"]) else np.nan
+        warnings.warn(
+            f"The limit of epochs was reached and the optimization hasn't converged yet "
+            f"(after {result['n_epochs']} epochs; norm of the last gradient {norm:.3g}).",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )

@@ -1,0 +1,448 @@
+"""Linear regression by gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from steepest import kernels
+from steepest._validate import Array, check_integer, check_number, plain
+from steepest.estimators.base import (
+    Data,
+    NetworkState,
+    check_inputs,
+    check_targets,
+    check_threads,
+    check_weights,
+    descent_config,
+    history_of,
+    network_descent,
+    random_seed,
+    record_hook,
+    report_ending,
+    unchanged_on_error,
+    validation_parts,
+)
+from steepest.estimators.quadratic import default_optimizer
+from steepest.optimizers import Optimizer
+from steepest.schedules import Schedule
+from steepest.stopping import StopRule
+
+
+class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
+
+    The objective, reported in ``loss_curve_`` and differentiated, is
+
+    .. math:: J = \frac{1}{NK} \sum_{ik} s_i (x_i \cdot w_k + b_k - y_{ik})^2
+              + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2
+
+    with sample weights s scaled to mean 1. With ``standardize=True`` the descent runs in features of mean 0 and
+    variance 1, :math:`\sigma_j` is the standard deviation of feature j, and coefficients are mapped back: the
+    minimum without penalty is the same, and reaching it doesn't depend on the features' units. Without an
+    intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square. With
+    ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
+
+    Parameters
+    ----------
+    learning_rate : float or "auto", default "auto"
+        A number is that of plain gradient descent. "auto" measures the curvature first and uses the heavy-ball
+        rate and momentum that are optimal for it (mini-batches: a rate that is stable for it).
+    optimizer : Optimizer, optional
+        The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
+    schedule : Schedule, optional
+        Factor of the learning rate.
+    stop : sequence of StopRule, default ()
+        More stop rules.
+    batch_size : int, optional
+        Rows for a step; by default all.
+    shuffle : bool, default True
+        New order of the rows in each epoch; for mini-batches.
+    max_epochs : int, default 10000
+        Limit of passes over the data.
+    tol : float, default 1e-10
+        With a full batch the descent has converged where the gradient's norm, in standardised units, is at most
+        this (and in float32 at most a few units of its precision).
+    alpha : float, default 0
+        Strength of the L2 penalty.
+    fit_intercept : bool, default True
+        Whether b is fitted; otherwise 0.
+    standardize : bool, default True
+        Descend in standardised features.
+    warm_start : bool, default False
+        Start from the coefficients of the last fit.
+    random_state : int, RandomState or None, default None
+        Seeds the order of the rows.
+    callbacks : sequence of callables, default ()
+        Each is called after every epoch with a dict ("epoch", "loss", "validation_loss", ...); returning True
+        stops the descent.
+    verbose : bool, default False
+        Print the loss after every epoch.
+    n_threads : int, optional
+        Upper limit of threads; the default is ``steepest.get_num_threads()``. Results don't depend on it.
+
+    Attributes
+    ----------
+    coef_ : array, (d,) or (K, d)
+        w.
+    intercept_ : float or array, (K,)
+        b.
+    loss_ : float
+        J at the end; for mini-batches the last epoch's mean.
+    loss_curve_ : list of float
+        J: with a full batch at each point from the start to the end, otherwise each epoch's mean over its
+        batches, each measured before its step.
+    history_ : dict of arrays
+        "loss", "gradient_norm", "learning_rate", "seconds", "validation_loss", "validation_score" (R^2).
+    n_iter_ : int
+        Epochs.
+    status_ : str
+        Why the descent ended; see :mod:`steepest.stopping`.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    References
+    ----------
+    Legendre (1805); Cauchy (1847); Polyak (1964) for the momentum of "auto".
+
+    Examples
+    --------
+    >>> import numpy as np, steepest as st
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> model = st.LinearRegression().fit(X, [1.0, 3.0, 5.0])
+    >>> round(float(model.coef_[0]), 6), round(float(model.intercept_), 6)
+    (2.0, 1.0)
+    """
+
+    coef_: Array
+    intercept_: Any
+    loss_: float
+    loss_curve_: list[float]
+    history_: dict[str, Array]
+    n_iter_: int
+    status_: str
+
+    def __init__(
+        self,
+        *,
+        learning_rate: float | str = "auto",
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        max_epochs: int = 10_000,
+        tol: float = 1e-10,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        warm_start: bool = False,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        verbose: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.stop = stop
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_epochs = max_epochs
+        self.tol = tol
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.n_threads = n_threads
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
+    ) -> LinearRegression:
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : array, (n, d)
+            Inputs, finite; float32 stays float32.
+        y : array, (n,) or (n, K)
+            Targets, finite.
+        sample_weight : array, (n,), optional
+            Not negative.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Measured after every epoch, for the history and for stop rules that monitor it.
+
+        Returns
+        -------
+        LinearRegression
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If data or parameters are not as described; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            inputs = check_inputs(self, X, reset=True)
+            targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
+            weights = check_weights(sample_weight, inputs)
+            validation = self._validation(validation_data, targets)
+            result = self._fit(inputs, targets, multi, weights, validation)
+        report_ending(self, result)
+        return self
+
+    def _validation(self, data: Any, training_targets: Array) -> Data | None:
+        if data is None:
+            return None
+        X, y, sample_weight = validation_parts(data)
+        inputs = check_inputs(self, X, reset=False)
+        inputs = plain(inputs, training_targets.dtype)
+        targets, _ = check_targets(y, inputs.shape[0], inputs.dtype)
+        if targets.shape[1] != training_targets.shape[1]:
+            raise ValueError(
+                f"validation_data must have {training_targets.shape[1]} targets, as y has, "
+                f"but has {targets.shape[1]}"
+            )
+        return Data(inputs, targets, check_weights(sample_weight, inputs))
+
+    def _fit(
+        self,
+        X: Array,
+        y: Array,
+        multi: bool,
+        weights: Array | None,
+        validation: Data | None,
+        one_pass: bool = False,
+    ) -> dict[str, Any]:
+        alpha = check_number("alpha", self.alpha, low=0.0, finite=True)
+        check_threads(self.n_threads)
+        batch = (
+            None if self.batch_size is None else check_integer("batch_size", self.batch_size, low=1)
+        )
+        full = batch is None or batch >= X.shape[0]
+        scaling = Scaling.of(X, y, weights, self.standardize, self.fit_intercept)
+        training = scaling.apply(Data(X, y, weights))
+        optimizer = self.optimizer
+        if optimizer is None:
+            hessian = mean_square_hessian(training.X, weights, y.shape[1], self.fit_intercept)
+            hessian[np.diag_indices(X.shape[1])] += alpha
+            optimizer = default_optimizer(self.learning_rate, hessian, full, one_pass)
+        random_state = check_random_state(self.random_state)
+        config = descent_config(
+            optimizer,
+            self.schedule,
+            self.stop,
+            {
+                "max_epochs": check_integer("max_epochs", self.max_epochs, low=0),
+                **({"gradient_tolerance": gradient_tolerance(self.tol, X)} if full else {}),
+            },
+            batch_size=0 if full else batch,
+            shuffle=bool(self.shuffle) and not full,
+            seed=random_seed(random_state),
+            by_points=full,
+            validated=validation is not None,
+        )
+        start = self._start(X.shape[1], y.shape[1], X.dtype, scaling)
+        state = NetworkState.start(*start, optimizer)
+        frozen_bias = not self.fit_intercept
+        result = network_descent(
+            state,
+            training,
+            None if validation is None else scaling.apply(validation),
+            {
+                "hidden": "identity",
+                "output": "identity",
+                "loss": "squared",
+                "output_scale": 1.0 / y.shape[1],
+                "l2": alpha,
+                "no_bias": frozen_bias,
+            },
+            config,
+            record_hook(self.callbacks, self.verbose, type(self).__name__, scaling.y_scale**2),
+        )
+        coef, intercept = scaling.restore_finite(state, start, result)
+        self.coef_ = np.ascontiguousarray(coef.T) if multi else coef[:, 0]
+        self.intercept_ = intercept if multi else float(intercept[0])
+        self.history_ = history_of(result, scaling.y_scale**2)
+        self.loss_curve_ = self.history_["loss"].tolist()
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        self.n_iter_ = max(int(result["n_epochs"]), 1)
+        return result
+
+    def _start(
+        self, d: int, K: int, dtype: Any, scaling: Scaling
+    ) -> tuple[list[Array], list[Array]]:
+        if self.warm_start and hasattr(self, "coef_"):
+            coef = np.atleast_2d(self.coef_).T
+            if coef.shape != (d, K):
+                raise ValueError(
+                    f"warm_start needs data of the shape of the last fit, {coef.shape[0]} features and "
+                    f"{coef.shape[1]} targets, but X and y have {d} and {K}"
+                )
+            weights, bias = scaling.invert(coef, np.atleast_1d(self.intercept_))
+            return [np.ascontiguousarray(weights, dtype)], [np.ascontiguousarray(bias, dtype)]
+        return [np.zeros((d, K), dtype)], [np.zeros(K, dtype)]
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
+        """Make one pass over more data, from the coefficients so far.
+
+        Without the whole data there is nothing to standardise by: the pass runs in the features' own units, with
+        the mean of the squared errors as its loss, whatever ``standardize`` says. ``learning_rate="auto"`` takes
+        the curvature of this data.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        LinearRegression
+            Itself.
+        """
+        with unchanged_on_error(self):
+            first = not hasattr(self, "coef_")
+            inputs = check_inputs(self, X, reset=first)
+            targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
+            weights = check_weights(sample_weight, inputs)
+            settings = {"warm_start": True, "standardize": False, "max_epochs": 1}
+            step = type(self)(**{**self.get_params(deep=False), **settings})
+            if not first:
+                step.coef_, step.intercept_ = self.coef_, self.intercept_
+            result = step._fit(inputs, targets, multi, weights, None, one_pass=True)
+            curve = [*getattr(self, "loss_curve_", []), *step.loss_curve_]
+            epochs = step.n_iter_ + getattr(self, "n_iter_", 0)
+            self.__dict__.update({k: v for k, v in vars(step).items() if k.endswith("_")})
+            self.loss_curve_, self.n_iter_ = curve, epochs
+        if result["status"] == "max_epochs":  # one pass is what was asked for
+            result = {**result, "status": "max_steps"}
+        report_ending(self, result)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
+        check_is_fitted(self)
+        inputs = check_inputs(self, X, reset=False)
+        theta = np.concatenate([np.atleast_1d(self.intercept_)[None], np.atleast_2d(self.coef_).T])
+        if self.coef_.ndim == 1:
+            theta = theta[:, 0]
+        return kernels.linear_predict(theta.astype(inputs.dtype), inputs)
+
+
+def gradient_tolerance(tol: float, X: Array) -> float:
+    """Return ``tol``, or what rounding lets a gradient reach in X's dtype if that is more."""
+    reachable = 8.0 * float(np.finfo(X.dtype).eps) * np.sqrt(X.shape[1] + 1.0)
+    return float(max(check_number("tol", tol, low=0.0), reachable))
+
+
+def mean_square_hessian(X: Array, weights: Array | None, outputs: int, intercept: bool) -> Array:
+    """Return the Hessian 2/(NK) sum s [x 1][x 1]^T of one output, (d + 1, d + 1), in double."""
+    n, d = X.shape
+    wide = X.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.square(np.abs(wide).max(initial=0.0)) * n * (d + 1)):
+            raise ValueError("X has values too large to be squared and summed; scale it down")
+    weighted = wide if weights is None else wide * weights[:, None]
+    hessian = np.zeros((d + 1, d + 1))
+    hessian[:d, :d] = wide.T @ weighted
+    if intercept:
+        hessian[:d, d] = hessian[d, :d] = weighted.sum(axis=0)
+        hessian[d, d] = n
+    return np.asarray(hessian * (2.0 / (n * outputs)))
+
+
+def root_mean_square(values: Array) -> float:
+    """Return the root of the mean square, without overflow or underflow; 0 for no values."""
+    peak = float(np.abs(values).max(initial=0.0))
+    return peak * float(np.sqrt(np.mean((values.astype(np.float64) / peak) ** 2))) if peak else 0.0
+
+
+class Scaling:
+    """Standardised coordinates: X' = (X - x_mean) / x_scale, y' = (y - y_mean) / y_scale, and the way back.
+
+    One y_scale serves all outputs, so that losses in the two coordinates differ by the factor y_scale**2.
+    """
+
+    def __init__(self, x_mean: Array, x_scale: Array, y_mean: Array, y_scale: float) -> None:
+        self.x_mean, self.x_scale, self.y_mean, self.y_scale = x_mean, x_scale, y_mean, y_scale
+
+    @classmethod
+    def of(
+        cls, X: Array, y: Array, weights: Array | None, standardize: bool, intercept: bool
+    ) -> Scaling:
+        """Measure the (weighted) means and standard deviations; a constant feature keeps its unit."""
+        d, K = X.shape[1], y.shape[1]
+        if not standardize:
+            return cls(np.zeros(d), np.ones(d), np.zeros(K), 1.0)
+
+        def moments(a: Array) -> tuple[Array, Array]:
+            wide = a.astype(np.float64, copy=False)
+            peak = np.abs(wide).max(axis=0)
+            unit = np.where(peak > 0, peak, 1.0)  # so that squares neither overflow nor underflow
+            relative = wide / unit
+            mean = np.average(relative, axis=0, weights=weights)
+            center = mean if intercept else np.zeros_like(mean)
+            deviation = np.sqrt(np.average((relative - center) ** 2, axis=0, weights=weights))
+            # What is constant up to rounding carries no information to be blown up.
+            constant = (deviation <= 10 * np.finfo(a.dtype).eps) | (unit < 1e-290)
+            return center * unit, np.where(constant, 0.0, deviation * unit)
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            x_mean, x_deviation = moments(X)
+            y_mean, y_deviation = moments(y)
+        for name, deviation in (("X", x_deviation), ("y", y_deviation)):
+            if not np.isfinite(deviation).all():
+                raise ValueError(
+                    f"{name} has values too large to be squared in {X.dtype} "
+                    f"(column {int(np.argmin(np.isfinite(deviation)))}); scale it down"
+                )
+        y_scale = root_mean_square(y_deviation)
+        if y_scale > 1e153:
+            raise ValueError(
+                f"y has values too large to be squared (up to {np.abs(y).max():g}); scale it down"
+            )
+        return cls(x_mean, np.where(x_deviation > 0, x_deviation, 1.0), y_mean, y_scale or 1.0)
+
+    def apply(self, data: Data) -> Data:
+        """Return the data in standardised coordinates; without scaling, the same arrays."""
+        if (
+            self.y_scale == 1.0
+            and not self.x_mean.any()
+            and (self.x_scale == 1.0).all()
+            and not self.y_mean.any()
+        ):
+            return data
+        X = np.asarray((data.X - self.x_mean) / self.x_scale, dtype=data.X.dtype, order="C")
+        y = np.asarray((data.y - self.y_mean) / self.y_scale, dtype=data.y.dtype, order="C")
+        return Data(X, y, data.sample_weight)
+
+    def restore(self, weights: Array, bias: Array) -> tuple[Array, Array]:
+        """Return coefficients (d, K) and intercepts (K,) in the data's own units, in the weights' dtype."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            coef = weights.astype(np.float64) * self.y_scale / self.x_scale[:, None]
+            intercept = self.y_mean + self.y_scale * bias.astype(np.float64) - self.x_mean @ coef
+        return coef.astype(weights.dtype), intercept.astype(weights.dtype)
+
+    def restore_finite(
+        self, state: NetworkState, start: tuple[list[Array], list[Array]], result: dict[str, Any]
+    ) -> tuple[Array, Array]:
+        """Restore where the descent ended; if that overflows in the data's units, it has diverged to there."""
+        coef, intercept = self.restore(state.weights[0], state.biases[0])
+        if np.isfinite(coef).all() and np.isfinite(intercept).all():
+            return coef, intercept
+        result["status"] = "diverged"
+        return self.restore(start[0][0], start[1][0])
+
+    def invert(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
+        """Return what :meth:`restore` would turn into these coefficients."""
+        wide = coef.astype(np.float64)
+        bias = (intercept + self.x_mean @ wide - self.y_mean) / self.y_scale
+        return wide * self.x_scale[:, None] / self.y_scale, bias

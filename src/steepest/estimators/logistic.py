@@ -1,0 +1,414 @@
+"""Logistic (softmax) regression by gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from steepest import kernels
+from steepest._validate import Array, check_integer, check_number, plain
+from steepest.estimators.base import (
+    Data,
+    NetworkState,
+    check_inputs,
+    check_threads,
+    check_weights,
+    descent_config,
+    history_of,
+    network_descent,
+    random_seed,
+    record_hook,
+    report_ending,
+    unchanged_on_error,
+    validation_parts,
+)
+from steepest.estimators.linear import Scaling, gradient_tolerance, mean_square_hessian
+from steepest.estimators.quadratic import curvature_range
+from steepest.optimizers import SGD, Momentum, Optimizer
+from steepest.schedules import Schedule
+from steepest.stopping import StopRule
+
+
+class LogisticRegression(ClassifierMixin, BaseEstimator):
+    r"""Logistic regression by gradient descent; softmax for more than two classes.
+
+    The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy
+
+    .. math:: J = -\frac1N \sum_i s_i \log p_{i, y_i} + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2, \qquad
+              p_i = \operatorname{softmax}(x_i W + b)
+
+    computed from the logits by log-sum-exp, with sample weights s scaled to mean 1; for two classes one logit and
+    the logistic function. :math:`\sigma_j` is the standard deviation of feature j with ``standardize=True`` and 1
+    otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
+
+    Parameters
+    ----------
+    learning_rate : float or "auto", default "auto"
+        A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
+        cross-entropy can have on this data, and Nesterov momentum 0.9 (mini-batches: a rate that is stable).
+    optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
+        As in :class:`LinearRegression`.
+    max_epochs : int, default 5000
+        Limit of passes over the data.
+    tol : float, default 1e-6
+        With a full batch the descent has converged where the gradient's norm is at most this.
+    alpha : float, default 1e-4
+        Strength of the L2 penalty. Without any, separable classes drive the weights to infinity.
+    callbacks, verbose, n_threads
+        As in :class:`LinearRegression`.
+
+    Attributes
+    ----------
+    classes_ : array, (K,)
+        The labels.
+    coef_ : array, (1, d) for two classes, otherwise (K, d)
+    intercept_ : array, (1,) or (K,)
+    loss_, loss_curve_, history_, n_iter_, status_, n_features_in_, feature_names_in_
+        As in :class:`LinearRegression`; the validation score is the accuracy.
+
+    References
+    ----------
+    Cox (1958), "The regression analysis of binary sequences"; Böhning (1992), "Multinomial logistic regression
+    algorithm", for the bound of the curvature.
+    """
+
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+    loss_: float
+    loss_curve_: list[float]
+    history_: dict[str, Array]
+    n_iter_: int
+    status_: str
+
+    def __init__(
+        self,
+        *,
+        learning_rate: float | str = "auto",
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        max_epochs: int = 5000,
+        tol: float = 1e-6,
+        alpha: float = 1e-4,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        warm_start: bool = False,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        verbose: bool = False,
+        n_threads: int | None = None,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.stop = stop
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.max_epochs = max_epochs
+        self.tol = tol
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.n_threads = n_threads
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
+    ) -> LogisticRegression:
+        """Fit the coefficients.
+
+        Parameters
+        ----------
+        X : array, (n, d)
+            Inputs, finite; float32 stays float32.
+        y : array, (n,)
+            Labels of any kind, at least two different ones.
+        sample_weight : array, (n,), optional
+            Not negative.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Measured after every epoch, for the history and for stop rules that monitor it.
+
+        Returns
+        -------
+        LogisticRegression
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If data or parameters are not as described; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            inputs = check_inputs(self, X, reset=True)
+            labels = check_labels(y, inputs.shape[0])
+            classes, codes = np.unique(labels, return_inverse=True)
+            if len(classes) < 2:
+                raise ValueError(
+                    f"y must have at least two classes, but all {len(labels)} labels are {classes[0]!r} "
+                    "(1 class)"
+                )
+            result = self._fit(inputs, classes, codes, sample_weight, validation_data, 1.0)
+        report_ending(self, result)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> LogisticRegression:
+        """Make one pass over more data, from the coefficients so far.
+
+        The pass runs in the features' own units, whatever ``standardize`` says, since there is no whole data to
+        standardise by.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        classes : array, (K,), optional
+            All labels that will ever be seen; needed in the first call.
+
+        Returns
+        -------
+        LogisticRegression
+            Itself.
+        """
+        with unchanged_on_error(self):
+            first = not hasattr(self, "coef_")
+            if first and classes is None:
+                raise ValueError("classes must be given in the first call of partial_fit")
+            inputs = check_inputs(self, X, reset=first)
+            labels = check_labels(y, inputs.shape[0])
+            if (
+                not first
+                and classes is not None
+                and not np.array_equal(np.unique(classes), self.classes_)
+            ):
+                raise ValueError(
+                    f"classes must be those of the first call, {self.classes_}, but are {classes}"
+                )
+            known = np.unique(classes) if first else self.classes_
+            codes = encode(labels, known)
+            settings = {"warm_start": True, "standardize": False, "max_epochs": 1}
+            step = type(self)(**{**self.get_params(deep=False), **settings})
+            if not first:
+                step.coef_, step.intercept_, step.classes_ = (
+                    self.coef_,
+                    self.intercept_,
+                    self.classes_,
+                )
+            result = step._fit(inputs, known, codes, sample_weight, None, 0.1)
+            curve = [*getattr(self, "loss_curve_", []), *step.loss_curve_]
+            epochs = step.n_iter_ + getattr(self, "n_iter_", 0)
+            self.__dict__.update({k: v for k, v in vars(step).items() if k.endswith("_")})
+            self.loss_curve_, self.n_iter_ = curve, epochs
+        if result["status"] == "max_epochs":  # one pass is what was asked for
+            result = {**result, "status": "max_steps"}
+        report_ending(self, result)
+        return self
+
+    def _fit(
+        self,
+        X: Array,
+        classes: Array,
+        codes: Array,
+        sample_weight: Any,
+        validation_data: Any,
+        rate_scale: float,
+    ) -> dict[str, Any]:
+        alpha = check_number("alpha", self.alpha, low=0.0, finite=True)
+        check_threads(self.n_threads)
+        batch = (
+            None if self.batch_size is None else check_integer("batch_size", self.batch_size, low=1)
+        )
+        full = batch is None or batch >= X.shape[0]
+        outputs = 1 if len(classes) == 2 else len(classes)
+        weights = check_weights(sample_weight, X)
+        zero = np.zeros((X.shape[0], outputs), X.dtype)
+        scaling = Scaling.of(X, zero, weights, self.standardize, self.fit_intercept)
+        training = scaling.apply(Data(X, zero, weights))
+        training.y = class_targets(codes, outputs, X.dtype)
+        validation = None
+        if validation_data is not None:
+            validation = self._validation(validation_data, scaling, classes, outputs, X.dtype)
+        optimizer = self.optimizer
+        if optimizer is None:
+            optimizer = self._default_optimizer(
+                training.X, weights, alpha, outputs, full, rate_scale
+            )
+        config = descent_config(
+            optimizer,
+            self.schedule,
+            self.stop,
+            {
+                "max_epochs": check_integer("max_epochs", self.max_epochs, low=0),
+                **({"gradient_tolerance": gradient_tolerance(self.tol, X)} if full else {}),
+            },
+            batch_size=0 if full else batch,
+            shuffle=bool(self.shuffle) and not full,
+            seed=random_seed(check_random_state(self.random_state)),
+            by_points=full,
+            validated=validation_data is not None,
+        )
+        start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
+        if self.warm_start and hasattr(self, "coef_"):
+            if self.coef_.shape != (outputs, X.shape[1]) or not np.array_equal(
+                self.classes_, classes
+            ):
+                raise ValueError(
+                    f"warm_start needs the features and classes of the last fit, coef_ of shape "
+                    f"{self.coef_.shape} for {self.classes_}, but X and y ask for "
+                    f"{(outputs, X.shape[1])} for {classes}"
+                )
+            coef, bias = scaling.invert(self.coef_.T, self.intercept_)
+            start = (np.ascontiguousarray(coef, X.dtype), np.ascontiguousarray(bias, X.dtype))
+        state = NetworkState.start([start[0]], [start[1]], optimizer)
+        result = network_descent(
+            state,
+            training,
+            validation,
+            {
+                "hidden": "identity",
+                "output": "identity",
+                "loss": "logistic" if outputs == 1 else "softmax",
+                "l2": alpha,
+                "no_bias": not self.fit_intercept,
+            },
+            config,
+            record_hook(self.callbacks, self.verbose, type(self).__name__),
+        )
+        coef, intercept = scaling.restore_finite(state, ([start[0]], [start[1]]), result)
+        self.classes_ = classes
+        self.coef_ = np.ascontiguousarray(coef.T)
+        self.intercept_ = intercept
+        self.history_ = history_of(result)
+        self.loss_curve_ = self.history_["loss"].tolist()
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        self.n_iter_ = max(int(result["n_epochs"]), 1)
+        return result
+
+    def _default_optimizer(
+        self,
+        X: Array,
+        weights: Array | None,
+        alpha: float,
+        outputs: int,
+        full: bool,
+        rate_scale: float,
+    ) -> Optimizer:
+        if not isinstance(self.learning_rate, str):
+            return SGD(check_number("learning_rate", self.learning_rate, low=0.0, finite=True))
+        if self.learning_rate != "auto":
+            raise ValueError(
+                f'learning_rate must be a number or "auto", but is {self.learning_rate!r}'
+            )
+        # The Hessian is at most 1/4 (two classes) or 1/2 (softmax) of that of half the mean square.
+        bound = 0.25 if outputs == 1 else 0.5
+        hessian = 0.5 * bound * mean_square_hessian(X, weights, 1, self.fit_intercept)
+        if not full:
+            return SGD(0.5 * rate_scale / (float(np.trace(hessian)) + alpha))
+        _, largest = curvature_range(hessian)
+        return Momentum(1.0 / (largest + alpha), momentum=0.9, nesterov=True)
+
+    def _validation(
+        self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any
+    ) -> Data:
+        X, y, sample_weight = validation_parts(data)
+        inputs = plain(check_inputs(self, X, reset=False), dtype)
+        labels = check_labels(y, inputs.shape[0])
+        weights = check_weights(sample_weight, inputs)
+        scaled = scaling.apply(
+            Data(inputs, np.zeros((len(labels), outputs), inputs.dtype), weights)
+        )
+        scaled.y = class_targets(encode(labels, classes), outputs, inputs.dtype)
+        return scaled
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the logits, (n,) for two classes, otherwise (n, K)."""
+        check_is_fitted(self)
+        inputs = check_inputs(self, X, reset=False)
+        theta = np.concatenate([self.intercept_[None], self.coef_.T]).astype(inputs.dtype)
+        logits = kernels.linear_predict(theta, inputs)
+        return logits[:, 0] if logits.shape[1] == 1 else logits
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probabilities of the classes, (n, K)."""
+        return probabilities(self.decision_function(X))
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities, (n, K)."""
+        return log_probabilities(self.decision_function(X))
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable label of each row, (n,)."""
+        logits = self.decision_function(X)
+        best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
+        return np.asarray(self.classes_[best])
+
+
+def check_labels(y: Any, rows: int) -> Array:
+    """Return labels as an array (n,), or raise."""
+    if y is None:
+        raise ValueError("The estimator requires y to be passed, but the target y is None")
+    labels = column_or_1d(np.asarray(y), warn=True)
+    if labels.dtype.kind == "f":
+        bad = ~np.isfinite(labels)
+        if bad.any():
+            raise ValueError(
+                f"y must be labels, but row {int(np.argmax(bad))} is {labels[np.argmax(bad)]} (NaN or infinite)"
+            )
+    check_classification_targets(labels)
+    if labels.shape[0] != rows:
+        raise ValueError(
+            f"y must have {rows} rows, as X has, but has {labels.shape[0]}: "
+            "Found input variables with inconsistent numbers of samples"
+        )
+    return np.asarray(labels)
+
+
+def encode(labels: Array, classes: Array) -> Array:
+    """Return the position of every label in the sorted classes, or raise for a label that isn't there."""
+    codes = np.searchsorted(classes, labels)
+    codes = np.minimum(codes, len(classes) - 1)
+    unknown = classes[codes] != labels
+    if unknown.any():
+        row = int(np.argmax(unknown))
+        raise ValueError(f"y has a label that is not in classes: row {row} is {labels[row]!r}")
+    return codes
+
+
+def class_targets(codes: Array, outputs: int, dtype: Any) -> Array:
+    """Return 0/1 floats (n, 1) for one logistic output, int64 codes (n,) for softmax."""
+    if outputs == 1:
+        return np.ascontiguousarray(codes[:, None], dtype=dtype)
+    return np.ascontiguousarray(codes, dtype=np.int64)
+
+
+def log_probabilities(logits: Array) -> Array:
+    """Return the logarithms of :func:`probabilities`, from the logits: finite where those underflow."""
+    if logits.ndim == 1:
+        logits = np.stack([np.zeros_like(logits), logits], axis=1)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def probabilities(logits: Array) -> Array:
+    """Return softmax probabilities (n, K) of logits (n, K), or logistic ones (n, 2) of logits (n,)."""
+    if logits.ndim == 2:
+        return kernels.softmax(logits)
+    positive = np.empty((logits.shape[0], 2), logits.dtype)
+    # exp of what is not positive: no overflow on either side
+    small = np.exp(-np.abs(logits))
+    positive[:, 1] = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
+    positive[:, 0] = np.where(logits >= 0, small / (1 + small), 1 / (1 + small))
+    return positive

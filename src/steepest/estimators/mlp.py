@@ -1,0 +1,901 @@
+"""Multi-layer perceptrons with scikit-learn's parameters, trained by the compiled descent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from steepest import _native, kernels
+from steepest._validate import Array, check_choice, check_integer, check_number, plain
+from steepest.estimators.base import (
+    Data,
+    NetworkState,
+    check_inputs,
+    check_targets,
+    check_threads,
+    check_weights,
+    descent_config,
+    history_of,
+    network_descent,
+    random_seed,
+    record_hook,
+    report_ending,
+    unchanged_on_error,
+    validation_parts,
+)
+from steepest.estimators.logistic import check_labels, encode, log_probabilities, probabilities
+from steepest.optimizers import Adam, Momentum, Optimizer
+from steepest.schedules import Schedule
+from steepest.stopping import NoImprovement, StopRule, rules_of
+
+PARAMETERS = """
+    hidden_layer_sizes : tuple of int, default (100,)
+        Widths of the hidden layers; () is the linear model.
+    activation : {"relu", "identity", "logistic", "tanh"}, default "relu"
+        Of the hidden layers.
+    solver : {"adam", "sgd", "lbfgs"}, default "adam"
+        "adam" is ``Adam(learning_rate_init, beta_1, beta_2, epsilon, epsilon_hat=True)``; "sgd" is
+        ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
+        SciPy's L-BFGS-B on the full batch, with the compiled loss and gradient.
+    alpha : float, default 1e-4
+        Strength of the L2 penalty on the weights, divided by the rows of each batch.
+    batch_size : int or "auto", default "auto"
+        Rows for a step; "auto" is min(200, n).
+    learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
+        For "sgd": constant; ``learning_rate_init / (t + 1)**power_t`` with t the samples seen, refreshed after
+        each epoch; or divided by 5 whenever patience runs out, down to 1e-6.
+    learning_rate_init : float, default 0.001
+        The learning rate.
+    power_t : float, default 0.5
+        The exponent of "invscaling".
+    max_iter : int, default 200
+        Limit of epochs (L-BFGS: iterations).
+    shuffle : bool, default True
+        New order of the rows in each epoch.
+    random_state : int, RandomState or None, default None
+        Draws the initial weights, the held-out rows, and the seed of the shuffles.
+    tol : float, default 1e-4
+        An epoch improves when it is better than the best so far by more than this.
+    verbose : bool, default False
+        Print the loss after every epoch.
+    warm_start : bool, default False
+        Start from the weights of the last fit, with a fresh optimizer.
+    momentum, nesterovs_momentum : default 0.9, True
+        Of "sgd".
+    early_stopping : bool, default False
+        Hold out a part of the data and stop on its score; the best weights are restored.
+    validation_fraction : float, default 0.1
+        The part that is held out.
+    beta_1, beta_2, epsilon : default 0.9, 0.999, 1e-8
+        Of "adam".
+    n_iter_no_change : int, default 10
+        The descent ends when more epochs in a row than this have not improved.
+    max_fun : int, default 15000
+        Limit of function calls of "lbfgs".
+    optimizer : Optimizer, optional
+        Beyond scikit-learn: any of steepest's; wins over ``solver``.
+    schedule : Schedule, optional
+        Beyond scikit-learn: factor of the learning rate.
+    stop : sequence of StopRule, default ()
+        Beyond scikit-learn: more stop rules; a ``NoImprovement`` replaces ``tol`` and ``n_iter_no_change``.
+    callbacks : sequence of callables, default ()
+        Beyond scikit-learn: each is called after every epoch with a dict ("epoch", "loss", "validation_loss",
+        "validation_score", ...); returning True stops the descent.
+    n_threads : int, optional
+        Upper limit of threads; the default is ``steepest.get_num_threads()``. Results don't depend on it.
+"""
+
+
+def _is_stochastic(estimator: _MultiLayerPerceptron) -> bool:
+    """Whether there is a partial_fit; the AttributeError says why there is none."""
+    if estimator._solver() == "lbfgs":
+        raise AttributeError("partial_fit needs a stochastic solver, 'adam' or 'sgd', not 'lbfgs'")
+    return True
+
+
+class _MultiLayerPerceptron(BaseEstimator):
+    """What the classifier and the regressor share."""
+
+    # set by the subclasses' __init__, for type checkers
+    hidden_layer_sizes: Any
+    activation: str
+    solver: str
+    alpha: float
+    batch_size: int | str
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    optimizer: Optimizer | None
+    schedule: Schedule | None
+    stop: Sequence[StopRule]
+    callbacks: Sequence[Callable[[dict[str, Any]], Any]]
+    n_threads: int | None
+
+    def _targets(self, y: Any, X: Array, *, reset: bool, fitting: bool = False) -> Array:
+        """Return the training targets as the core reads them."""
+        raise NotImplementedError
+
+    def _output(self, targets: Array) -> tuple[int, str, str]:
+        """Return the width of the output, its loss in the core's words, and its activation."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array, (n, d)
+            Inputs, finite; float32 stays float32. Scale them: mean 0 and variance 1 is best.
+        y : array, (n,) or (n, K)
+            Targets.
+        sample_weight : array, (n,), optional
+            Not negative; scaled to mean 1.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
+            place of the held-out part.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If data or parameters are not as described; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            self._check_parameters()
+            keep = self.warm_start and hasattr(self, "coefs_")
+            inputs = check_inputs(self, X, reset=True)
+            targets = self._targets(y, inputs, reset=not keep, fitting=True)
+            weights = check_weights(sample_weight, inputs, scaled=False)
+            random_state = check_random_state(self.random_state)
+            start = self._start(inputs, targets, random_state, keep)
+            validation = None
+            if validation_data is not None:
+                validation = self._validation(validation_data, inputs.dtype)
+            if self._solver() == "lbfgs":
+                self._refuse_beyond_lbfgs(validation)
+            training = Data(inputs, targets, weights)
+            if self.early_stopping and validation is None and self._solver() != "lbfgs":
+                training, validation = self._hold_out(training, random_state)
+            if self._solver() == "lbfgs":
+                result = self._lbfgs(start, training)
+            else:
+                seed = random_seed(random_state)
+                result = self._train(start, training, validation, seed, keep)
+        self._report(result)
+        return self
+
+    def _report(self, result: dict[str, Any]) -> None:
+        self.status_ = result["status"]
+        if self._solver() == "lbfgs" and result["exception"] is None:
+            return
+        limit = result["n_epochs"] >= self.max_iter
+        if result["status"] == "max_epochs" and result["exception"] is None and limit:
+            self.status_ = "max_epochs"
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+            return
+        report_ending(self, result, stacklevel=4)
+
+    def _solver(self) -> str:
+        return self.solver if self.optimizer is None else "optimizer"
+
+    def _check_parameters(self) -> None:
+        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
+            raise TypeError(
+                "optimizer must be one of steepest's, such as steepest.Adam(1e-3), "
+                f"but is {self.optimizer!r}"
+            )
+        for width in self._widths():
+            check_integer("hidden_layer_sizes", width, low=1)
+        check_choice("activation", self.activation, ("identity", "logistic", "tanh", "relu"))
+        check_choice("solver", self.solver, ("lbfgs", "sgd", "adam"))
+        check_choice("learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
+        check_number("alpha", self.alpha, low=0.0, finite=True)
+        check_number("learning_rate_init", self.learning_rate_init, above=0.0, finite=True)
+        check_number("power_t", self.power_t, low=0.0, finite=True)
+        check_threads(self.n_threads)
+        check_integer("max_iter", self.max_iter, low=1)
+        check_integer("max_fun", self.max_fun, low=1)
+        check_number("tol", self.tol, low=0.0)
+        check_number("validation_fraction", self.validation_fraction, above=0.0, below=1.0)
+        check_number("n_iter_no_change", self.n_iter_no_change, low=1)
+        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
+            check_integer("batch_size", self.batch_size, low=1)
+
+    def _widths(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        return tuple(sizes) if hasattr(sizes, "__iter__") else (sizes,)
+
+    def _start(
+        self, X: Array, targets: Array, random_state: np.random.RandomState, keep: bool
+    ) -> tuple[list[Array], list[Array]]:
+        """Return the initial weights and biases: Glorot's uniform distribution, drawn as scikit-learn draws it."""
+        outputs, _, _ = self._output(targets)
+        widths = [X.shape[1], *self._widths(), outputs]
+        shapes = list(pairwise(widths))
+        if keep:
+            if [w.shape for w in self.coefs_] != shapes:
+                raise ValueError(
+                    f"warm_start needs the layers of the last fit, {[w.shape for w in self.coefs_]}, "
+                    f"but the parameters and data ask for {shapes}"
+                )
+            return [np.asarray(w, X.dtype) for w in self.coefs_], [
+                np.asarray(b, X.dtype) for b in self.intercepts_
+            ]
+        factor = 2.0 if self.activation == "logistic" else 6.0
+        weights, biases = [], []
+        for n_in, n_out in shapes:
+            bound = np.sqrt(factor / (n_in + n_out))
+            weights.append(random_state.uniform(-bound, bound, (n_in, n_out)).astype(X.dtype))
+            biases.append(random_state.uniform(-bound, bound, n_out).astype(X.dtype))
+        return weights, biases
+
+    def _validation(self, data: Any, dtype: Any) -> Data:
+        X, y, sample_weight = validation_parts(data)
+        inputs = plain(check_inputs(self, X, reset=False), dtype)
+        targets = self._targets(y, inputs, reset=False)
+        return Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
+
+    def _refuse_beyond_lbfgs(self, validation: Data | None) -> None:
+        given = {
+            "schedule": self.schedule is not None,
+            "stop": bool(self.stop),
+            "callbacks": bool(self.callbacks),
+            "validation_data": validation is not None,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                raise TypeError(
+                    f"{name} belongs to the stochastic solvers; solver='lbfgs' can't use it"
+                )
+
+    def _stratify(self, targets: Array) -> Array | None:
+        return None
+
+    def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Data, Data]:
+        n = data.X.shape[0]
+        if n < 2 or int(np.ceil(self.validation_fraction * n)) >= n:
+            raise ValueError(
+                f"early_stopping needs rows to hold out and rows to train on, but X has {n} (n_samples={n})"
+            )
+        train, held = train_test_split(
+            np.arange(n),
+            test_size=self.validation_fraction,
+            random_state=random_state,
+            stratify=self._stratify(data.y),
+        )
+
+        if len(held) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your "
+                f"dataset: {len(held)} of {n} rows would be held out"
+            )
+
+        def part(rows: Array) -> Data:
+            weights = data.sample_weight
+            return Data(data.X[rows], data.y[rows], None if weights is None else weights[rows])
+
+        return part(train), part(held)
+
+    def _model(self, targets: Array) -> dict[str, Any]:
+        _, loss, _ = self._output(targets)
+        return {
+            "hidden": self.activation,
+            "output": "identity",
+            "loss": loss,
+            "output_scale": 0.5 if loss == "squared" else 1.0,
+            "l2": float(self.alpha),
+            "l2_per_row": True,
+            "weights_by_batch": True,
+        }
+
+    def _optimizer(self) -> Optimizer:
+        if self.optimizer is not None:
+            return self.optimizer
+        if self.solver == "adam":
+            return Adam(
+                self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True
+            )
+        return Momentum(self.learning_rate_init, self.momentum, "step", self.nesterovs_momentum)
+
+    def _config(self, rows: int, validation: Data | None, seed: int, epochs: int) -> dict[str, Any]:
+        defaults: dict[str, Any] = {"max_epochs": epochs}
+        monitor = "validation_score" if self.early_stopping else "loss"
+        if np.isfinite(self.n_iter_no_change):
+            defaults |= {
+                "patience": int(self.n_iter_no_change) + 1,
+                "absolute": float(self.tol),
+                "monitor": monitor,
+                "inclusive": True,
+            }
+        batch = min(200, rows) if self.batch_size == "auto" else int(self.batch_size)
+        if batch > rows:
+            warnings.warn(
+                f"Got `batch_size` less than 1 or larger than sample size. It is going to be clipped: "
+                f"batch_size={batch}, rows={rows}",
+                UserWarning,
+                stacklevel=4,
+            )
+        config = descent_config(
+            self._optimizer(),
+            self.schedule,
+            self.stop,
+            defaults,
+            batch_size=min(batch, rows),
+            shuffle=bool(self.shuffle),
+            seed=seed,
+            by_points=False,
+            validated=validation is not None,
+        )
+        if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
+            config["inclusive"] = False
+        config["restore_best"] = config.get("monitor", "loss") != "loss"
+        if self.optimizer is None and self.solver == "sgd" and self.schedule is None:
+            if self.learning_rate == "invscaling":
+                config["schedule"] = {
+                    "kind": "InversePower",
+                    "unit": "epoch",
+                    "every": 1.0 / rows,
+                    "factor": float(self.power_t),
+                }
+            elif self.learning_rate == "adaptive":
+                config |= {"divide_rate_by": 5.0, "lowest_rate": 1e-6}
+        return config
+
+    def _train(
+        self,
+        start: tuple[list[Array], list[Array]],
+        training: Data,
+        validation: Data | None,
+        seed: int,
+        keep: bool,
+    ) -> dict[str, Any]:
+        optimizer = self._optimizer()
+        state = NetworkState.start(*start, optimizer)
+        config = self._config(training.X.shape[0], validation, seed, self.max_iter)
+        resume = getattr(self, "_resume", None) if keep else None
+        if resume is not None and not self.early_stopping:  # patience goes on with the loss curve
+            config |= {key: resume[key] for key in ("best", "stale")}
+        hook = record_hook(self.callbacks, self.verbose, type(self).__name__)
+        result = network_descent(state, training, validation, self._model(training.y), config, hook)
+        self._finish(state, result, history_of(result), training, goes_on=keep)
+        self._remember(state, result, seed)
+        return result
+
+    def _remember(self, state: NetworkState, result: dict[str, Any], seed: int) -> None:
+        """Keep what partial_fit goes on from."""
+        self._resume = {
+            "state": state,
+            "seed": seed,
+            "optimizer": self._optimizer(),
+            **{key: result[key] for key in ("best", "stale", "rate_scale")},
+        }
+
+    def _finish(
+        self,
+        state: NetworkState,
+        result: dict[str, Any],
+        history: dict[str, Array],
+        data: Data,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """Set the fitted attributes; the history of an earlier call is kept if this one ``goes_on`` from it."""
+        before = getattr(self, "history_", {}) if goes_on else {}
+        if before.keys() == history.keys():
+            history = {key: np.concatenate([before[key], history[key]]) for key in history}
+        self.coefs_, self.intercepts_ = state.weights, state.biases
+        self.history_ = history
+        self.loss_curve_ = history["loss"].tolist()
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        self.n_iter_ = int(result["n_epochs"])
+        samples = self.n_iter_ * data.X.shape[0]
+        self.t_ = samples + (getattr(self, "t_", 0) if goes_on else 0)
+        self.n_layers_ = len(state.weights) + 1
+        self.n_outputs_, _, self.out_activation_ = self._output(data.y)
+        if self.early_stopping and "validation_score" in history:
+            self.validation_scores_ = history["validation_score"].tolist()
+            self.best_validation_score_ = max(self.validation_scores_, default=None)
+            self.best_loss_ = None
+        else:
+            self.validation_scores_ = None
+            self.best_validation_score_ = None
+            self.best_loss_ = min(self.loss_curve_, default=float("inf"))
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """One epoch over more data; the optimizer's state, the shuffles and patience go on."""
+        with unchanged_on_error(self):
+            self._check_parameters()
+            if self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            first = not hasattr(self, "coefs_")
+            inputs = check_inputs(self, X, reset=first)
+            if not first:
+                inputs = plain(inputs, self.coefs_[0].dtype)
+            targets = self._targets(y, inputs, reset=False)
+            training = Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
+            state, resume = self._state_to_go_on_from(inputs, targets, first)
+            config = self._config(inputs.shape[0], None, resume["seed"], 1)
+            config |= {key: resume[key] for key in ("best", "stale", "rate_scale")}
+            result = network_descent(state, training, None, self._model(targets), config, None)
+            epochs = getattr(self, "n_iter_", 0)
+            self._finish(state, result, history_of(result), training, goes_on=not first)
+            self.n_iter_ += epochs
+            self._remember(state, result, resume["seed"])
+        if result["status"] == "max_epochs":  # one epoch is what was asked for
+            result = {**result, "status": "max_steps"}
+        report_ending(self, result)
+        return self
+
+    def _state_to_go_on_from(
+        self, X: Array, targets: Array, first: bool
+    ) -> tuple[NetworkState, dict[str, Any]]:
+        if not first:
+            wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
+            if [w.shape for w in self.coefs_] != list(pairwise(wanted)):
+                raise ValueError(
+                    f"partial_fit goes on with the layers it has, {[w.shape for w in self.coefs_]}, but "
+                    f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
+                    f"{list(pairwise(wanted))}"
+                )
+        resume = getattr(self, "_resume", None)
+        optimizer = self._optimizer()
+        if resume is not None and resume["optimizer"] == optimizer:
+            return resume["state"].copy(), resume
+        random_state = check_random_state(self.random_state)
+        start = self._start(X, targets, random_state, keep=not first)
+        fresh = {"best": float("inf"), "stale": 0, "rate_scale": 1.0}
+        return NetworkState.start(*start, optimizer), {"seed": random_seed(random_state), **fresh}
+
+    def _lbfgs(self, start: tuple[list[Array], list[Array]], training: Data) -> dict[str, Any]:
+        from scipy import optimize
+
+        scipy_minimize: Any = optimize.minimize  # its stubs don't know jac=True with float arrays
+        model = self._model(training.y)
+        shapes = [a.shape for a in (*start[0], *start[1])]
+        ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
+        layers = len(start[0])
+
+        def split(flat: Array) -> tuple[list[Array], list[Array]]:
+            parts = [
+                plain(part.reshape(shape), training.X.dtype)
+                for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)
+            ]
+            return parts[:layers], parts[layers:]
+
+        weights = training.sample_weight
+        rows = training.X.shape[0] if weights is None else float(weights.sum(dtype=np.float64))
+        losses: list[float] = []
+        best: tuple[float, Array] = (np.inf, np.empty(0))
+
+        def loss_gradient(flat: Array) -> tuple[float, Array]:
+            nonlocal best
+            loss, d_weights, d_biases = _native.core.network_loss_gradient(
+                *split(flat),
+                training.X,
+                training.y,
+                training.sample_weight,
+                model["hidden"],
+                model["output"],
+                model["loss"],
+                model["output_scale"],
+                model["l2"] / rows,
+            )
+            losses.append(loss)
+            if loss < best[0] or not best[1].size:
+                best = (loss, flat.copy())
+            return loss, np.concatenate([g.ravel() for g in (*d_weights, *d_biases)]).astype(
+                np.float64
+            )
+
+        origin = np.concatenate([a.ravel() for a in (*start[0], *start[1])]).astype(np.float64)
+        options = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
+        result: dict[str, Any] = {"exception": None, "n_epochs": 0}
+        try:
+            found = scipy_minimize(
+                loss_gradient, origin, method="L-BFGS-B", jac=True, options=options
+            )
+            end, loss = found.x, float(found.fun)
+            limited = found.nit >= self.max_iter or found.nfev > self.max_fun
+            result |= {
+                "status": "converged"
+                if found.success
+                else ("max_epochs" if limited else "no_improvement"),
+                "n_epochs": int(found.nit),
+            }
+            if not found.success:
+                warnings.warn(
+                    f"lbfgs failed to converge after {found.nit} iteration(s): {found.message}",
+                    ConvergenceWarning,
+                    stacklevel=4,
+                )
+        except KeyboardInterrupt as interrupt:
+            end, loss = best[1] if best[1].size else origin, best[0]
+            result |= {"status": "interrupted", "exception": interrupt}
+        state = NetworkState(*split(end), [])
+        self._finish(state, result, {"loss": np.asarray(losses)}, training)
+        self.__dict__.pop("_resume", None)  # there is no optimizer's state to go on from
+        self.loss_ = loss
+        return result
+
+    def _forward(self, X: Any) -> Array:
+        """Return the network's output before its activation, (n, K)."""
+        check_is_fitted(self)
+        inputs = check_inputs(self, X, reset=False)
+        weights = [plain(w, inputs.dtype) for w in self.coefs_]
+        biases = [plain(b, inputs.dtype) for b in self.intercepts_]
+        output: Array = _native.core.network_forward(
+            weights, biases, inputs, self.activation, "identity"
+        )[-1]
+        return output
+
+
+LOSS_PARAMETER = """
+    loss : {"squared_error", "poisson"}, default "squared_error"
+        What is minimised; "poisson" models counts by their logarithm."""
+
+
+class MLPRegressor(  # noqa: D101 - the docstring is put together below
+    MultiOutputMixin, RegressorMixin, _MultiLayerPerceptron
+):
+    __doc__ = (
+        r"""Regression with a feed-forward network.
+
+    The objective on a batch of B rows, reported and differentiated, is half the squared error, summed over the
+    outputs, with scikit-learn's penalty:
+
+    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
+
+    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\\sum y \\log(y/\\mu) - y + \\mu`, of the mean
+    :math:`\\mu = \\exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+
+    Parameters
+    ----------"""
+        + LOSS_PARAMETER
+        + PARAMETERS
+        + """
+    Attributes
+    ----------
+    coefs_, intercepts_ : lists of arrays
+        Weights (n_in, n_out) and biases (n_out,) of each layer.
+    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
+        As in scikit-learn's MLPRegressor. The validation score is R^2.
+    history_ : dict of arrays
+        "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and with validation data
+        "validation_loss" (without penalty) and "validation_score".
+    status_ : str
+        Why the descent ended; see :mod:`steepest.stopping`.
+    n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+    """
+    )
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        n_threads: int | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.stop = stop
+        self.callbacks = callbacks
+        self.n_threads = n_threads
+
+    def _targets(self, y: Any, X: Array, *, reset: bool, fitting: bool = False) -> Array:
+        targets, multi = check_targets(y, X.shape[0], X.dtype)
+        check_choice("loss", self.loss, ("squared_error", "poisson"))
+        if self.loss == "poisson" and (targets < 0).any():
+            row = int(np.argmax((targets < 0).any(axis=1)))
+            raise ValueError(
+                f"y must not be negative for loss='poisson', but row {row} is {targets[row].min()}"
+            )
+        expected = getattr(self, "n_outputs_", targets.shape[1])
+        if not reset and targets.shape[1] != expected:
+            raise ValueError(
+                f"y must have {expected} targets, as before, but has {targets.shape[1]}"
+            )
+        if reset or not hasattr(self, "_y_is_2d"):
+            self._y_is_2d = multi
+        return targets
+
+    def _output(self, targets: Array) -> tuple[int, str, str]:
+        if self.loss == "poisson":
+            return targets.shape[1], "poisson", "exp"
+        return targets.shape[1], "squared", "identity"
+
+    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train for one epoch on more data, from where the last call ended: optimizer state included.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+
+        Returns
+        -------
+        MLPRegressor
+            Itself.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X: Any) -> Array:
+        """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
+        output = self._forward(X)
+        if self.out_activation_ == "exp":
+            output = np.exp(output)
+        return output if output.shape[1] > 1 else output[:, 0]
+
+
+class MLPClassifier(  # noqa: D101 - the docstring is put together below
+    ClassifierMixin, _MultiLayerPerceptron
+):
+    __doc__ = (
+        r"""Classification with a feed-forward network: softmax, or logistic for two classes and for several labels.
+
+    The objective on a batch of B rows, reported and differentiated, is the cross-entropy, computed from logits,
+    with scikit-learn's penalty (for several labels it is summed over the outputs):
+
+    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{2B} \lVert W \rVert^2
+
+    ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+
+    Parameters
+    ----------"""
+        + PARAMETERS
+        + """
+    Attributes
+    ----------
+    classes_ : array
+        The labels.
+    coefs_, intercepts_ : lists of arrays
+        Weights (n_in, n_out) and biases (n_out,) of each layer.
+    loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
+        As in scikit-learn's MLPClassifier. The validation score is the accuracy.
+    history_, status_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+        As in :class:`MLPRegressor`.
+    """
+    )
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        n_threads: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.stop = stop
+        self.callbacks = callbacks
+        self.n_threads = n_threads
+
+    def _targets(self, y: Any, X: Array, *, reset: bool, fitting: bool = False) -> Array:
+        y = y if y is None else np.asarray(y)
+        multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
+        if multilabel:
+            if type_of_target(y) != "multilabel-indicator" or not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    "y of shape (n, K) must be an indicator of labels, 0 and 1 only, but is "
+                    f"{type_of_target(y)}"
+                )
+            indicators, _ = check_targets(y, X.shape[0], X.dtype)
+            classes = np.arange(indicators.shape[1])
+        else:
+            labels = check_labels(y, X.shape[0])
+            classes = np.unique(labels)
+        if reset or not hasattr(self, "classes_"):
+            self.classes_ = classes
+        elif fitting and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start needs the classes of the last fit, {self.classes_}, but y has {classes}"
+            )
+        if multilabel:
+            return indicators
+        codes = encode(labels, self.classes_)
+        if len(self.classes_) <= 2:
+            return np.ascontiguousarray(codes[:, None], dtype=X.dtype)
+        return np.ascontiguousarray(codes, dtype=np.int64)
+
+    def _output(self, targets: Array) -> tuple[int, str, str]:
+        if targets.ndim == 2:
+            return targets.shape[1], "logistic", "logistic"
+        return len(self.classes_), "softmax", "softmax"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _stratify(self, targets: Array) -> Array | None:
+        # As in scikit-learn: only where there is one output.
+        return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else None
+
+    @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+        """Train for one epoch on more data, from where the last call ended: optimizer state included.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        classes : array, (K,), optional
+            All labels that will ever be seen; needed in the first call.
+
+        Returns
+        -------
+        MLPClassifier
+            Itself.
+        """
+        with unchanged_on_error(self):
+            if not hasattr(self, "classes_"):
+                if classes is None:
+                    raise ValueError("classes must be passed on the first call to partial_fit.")
+                self.classes_ = np.unique(classes)
+            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes must be those of the first call, {self.classes_}, but are {classes}"
+                )
+            return self._partial_fit(X, y, sample_weight)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
+        logits = self._forward(X)
+        if self.out_activation_ == "softmax":
+            return kernels.softmax(logits)
+        if logits.shape[1] == 1:
+            both = probabilities(logits[:, 0])
+            return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
+        return np.stack([probabilities(column)[:, 1] for column in logits.T], axis=1)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithms of the probabilities, (n, K)."""
+        logits = self._forward(X)
+        if self.out_activation_ == "softmax":
+            return log_probabilities(logits)
+        if logits.shape[1] == 1 and len(self.classes_) == 2:
+            return log_probabilities(logits[:, 0])
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
+        logits = self._forward(X)
+        if self.out_activation_ == "softmax":
+            return np.asarray(self.classes_[logits.argmax(axis=1)])
+        if logits.shape[1] == 1:
+            positive = np.minimum((logits[:, 0] > 0).astype(int), len(self.classes_) - 1)
+            return np.asarray(self.classes_[positive])
+        return (logits > 0).astype(int)
