@@ -99,6 +99,32 @@ py::object bind_logistic(py::object logits, py::object target) {
         logits, target);
 }
 
+// Softmax of each row of logits (n, K).
+py::object bind_softmax_rows(py::object logits) {
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            if (as_array(logits).ndim() != 2) return not_implemented();
+            const auto z = matrix<T>(logits);
+            auto probabilities = new_array<T>(shape_of(logits));
+            T* p = probabilities.mutable_data();
+            if (z.size() == 0) return probabilities;
+            {
+                ReleaseGil release(z.size());
+                Buffer<T> row(padded<T>(z.cols));
+                const std::size_t bytes = static_cast<std::size_t>(z.cols) * sizeof(T);
+                for (Index i = 0; i < z.rows; ++i) {
+                    T largest;
+                    std::memcpy(row.data(), z.row(i), bytes);
+                    softmax_row(row.data(), z.cols, largest);
+                    std::memcpy(p + i * z.cols, row.data(), bytes);
+                }
+            }
+            return probabilities;
+        },
+        logits);
+}
+
 }  // namespace
 
 void bind_losses(py::module_& m) {
@@ -106,6 +132,7 @@ void bind_losses(py::module_& m) {
     m.def("mse_gradient", &bind_mse_gradient);
     m.def("softmax_cross_entropy", &bind_softmax);
     m.def("logistic_cross_entropy", &bind_logistic);
+    m.def("softmax", &bind_softmax_rows);
 }
 
 }  // namespace steepest::STEEPEST_ISA

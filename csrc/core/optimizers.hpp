@@ -36,13 +36,12 @@ struct SgdRule {
 
 // All three forms are v <- beta v + a g; x <- x - b v, or with Nesterov x <- x - b (beta v + a g):
 // "gradient": a = 1, b = rate;  "step": a = rate, b = 1;  "average": a = 1 - beta, b = rate.
-template <class T>
+template <class T, bool Nesterov>
 struct MomentumRule {
     static constexpr int slots = 1;
     T beta, a, b;
-    bool nesterov;
 
-    MomentumRule(const OptimizerConfig& c, double rate, Index) : nesterov(c.nesterov) {
+    MomentumRule(const OptimizerConfig& c, double rate, Index) {
         using Velocity = OptimizerConfig::Velocity;
         beta = static_cast<T>(c.momentum);
         a = static_cast<T>(c.velocity == Velocity::gradient ? 1.0
@@ -55,7 +54,7 @@ struct MomentumRule {
         const Vec<T> scaled = a * g;
         const Vec<T> v = fma(splat(beta), slot[0], scaled);
         slot[0] = v;
-        x = fma(splat(-b), nesterov ? fma(splat(beta), v, scaled) : v, x);
+        x = fma(splat(-b), Nesterov ? fma(splat(beta), v, scaled) : v, x);
     }
 };
 
@@ -90,28 +89,43 @@ struct AdamRule {
     }
 };
 
+// The rule on fewer entries than a vector has.
 template <class T, class Rule>
-void apply_rule(Rule rule, T* x, const T* g, T* const* slot, Index n) {
-    Index i = 0;
-    for (; i + width<T> <= n; i += width<T>) {
-        Vec<T> x_vector = load(x + i), slots[Rule::slots + 1];
-        for (int s = 0; s < Rule::slots; ++s) slots[s] = load(slot[s] + i);
-        rule(x_vector, load(g + i), slots);
-        store(x + i, x_vector);
-        for (int s = 0; s < Rule::slots; ++s) store(slot[s] + i, slots[s]);
-    }
-    if (i == n) return;
-    const std::size_t bytes = static_cast<std::size_t>(n - i) * sizeof(T);
-    auto tail = [bytes](const T* p) {
+void apply_rule_to_part(const Rule& rule, T* x, const T* g, T* const* slot, Index n) {
+    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T);
+    auto part = [bytes](const T* p) -> Vec<T> {
         T entries[width<T>] = {};
         std::memcpy(entries, p, bytes);
         return load(entries);
     };
-    Vec<T> x_vector = tail(x + i), slots[Rule::slots + 1];
-    for (int s = 0; s < Rule::slots; ++s) slots[s] = tail(slot[s] + i);
-    rule(x_vector, tail(g + i), slots);
-    std::memcpy(x + i, &x_vector, bytes);
-    for (int s = 0; s < Rule::slots; ++s) std::memcpy(slot[s] + i, &slots[s], bytes);
+    Vec<T> x_vector = part(x), slots[Rule::slots + 1];
+    for (int s = 0; s < Rule::slots; ++s) slots[s] = part(slot[s]);
+    rule(x_vector, part(g), slots);
+    std::memcpy(x, &x_vector, bytes);
+    for (int s = 0; s < Rule::slots; ++s) std::memcpy(slot[s], &slots[s], bytes);
+}
+
+template <class T, class Rule>
+void apply_rule(Rule rule, T* x, const T* g, T* const* slot, Index n) {
+    // From the first aligned vector on: arrays of one size usually lie alike, and then all of them are
+    // aligned.
+    const Index beyond = static_cast<Index>(reinterpret_cast<std::uintptr_t>(x) % vector_bytes);
+    Index head = beyond == 0 ? 0 : (vector_bytes - beyond) / static_cast<Index>(sizeof(T));
+    head = head < n ? head : n;
+    if (head > 0) apply_rule_to_part(rule, x, g, slot, head);
+    T* local[Rule::slots + 1] = {};
+    for (int s = 0; s < Rule::slots; ++s) local[s] = slot[s];
+    Index i = head;
+    for (; i + width<T> <= n; i += width<T>) {
+        Vec<T> x_vector = load(x + i), slots[Rule::slots + 1];
+        for (int s = 0; s < Rule::slots; ++s) slots[s] = load(local[s] + i);
+        rule(x_vector, load(g + i), slots);
+        store(x + i, x_vector);
+        for (int s = 0; s < Rule::slots; ++s) store(local[s] + i, slots[s]);
+    }
+    if (i == n) return;
+    for (int s = 0; s < Rule::slots; ++s) local[s] += i;
+    apply_rule_to_part(rule, x + i, g + i, local, n - i);
 }
 
 // One step, number `step` counted from 1, at the given learning rate. x, g and the slots have n entries each.
@@ -122,7 +136,9 @@ void optimizer_step(const OptimizerConfig& config, double learning_rate, Index s
         case OptimizerConfig::Kind::sgd:
             return apply_rule(SgdRule<T>(config, learning_rate, step), x, g, slot, n);
         case OptimizerConfig::Kind::momentum:
-            return apply_rule(MomentumRule<T>(config, learning_rate, step), x, g, slot, n);
+            if (config.nesterov)
+                return apply_rule(MomentumRule<T, true>(config, learning_rate, step), x, g, slot, n);
+            return apply_rule(MomentumRule<T, false>(config, learning_rate, step), x, g, slot, n);
         case OptimizerConfig::Kind::adam:
             return apply_rule(AdamRule<T>(config, learning_rate, step), x, g, slot, n);
     }
