@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from steepest import kernels
-from steepest._validate import Array, check_integer, check_number, plain
+from steepest._validate import Array, plain
 from steepest.estimators.base import (
     Data,
     NetworkState,
     check_inputs,
     check_targets,
-    check_threads,
     check_weights,
-    descent_config,
-    history_of,
     network_descent,
-    random_seed,
-    record_hook,
     report_ending,
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.convex import ConvexModel
 from steepest.estimators.quadratic import default_optimizer
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
 
     The objective, reported in ``loss_curve_`` and differentiated, is
@@ -121,11 +116,6 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     coef_: Array
     intercept_: Any
-    loss_: float
-    loss_curve_: list[float]
-    history_: dict[str, Array]
-    n_iter_: int
-    status_: str
 
     def __init__(
         self,
@@ -222,37 +212,18 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         validation: Data | None,
         one_pass: bool = False,
     ) -> dict[str, Any]:
-        alpha = check_number("alpha", self.alpha, low=0.0, finite=True)
-        check_threads(self.n_threads)
-        batch = (
-            None if self.batch_size is None else check_integer("batch_size", self.batch_size, low=1)
-        )
-        full = batch is None or batch >= X.shape[0]
+        alpha = self._penalty()
         scaling = Scaling.of(X, y, weights, self.standardize, self.fit_intercept)
         training = scaling.apply(Data(X, y, weights))
         optimizer = self.optimizer
         if optimizer is None:
             hessian = mean_square_hessian(training.X, weights, y.shape[1], self.fit_intercept)
             hessian[np.diag_indices(X.shape[1])] += alpha
+            full = self._is_full_batch(X.shape[0])
             optimizer = default_optimizer(self.learning_rate, hessian, full, one_pass)
-        random_state = check_random_state(self.random_state)
-        config = descent_config(
-            optimizer,
-            self.schedule,
-            self.stop,
-            {
-                "max_epochs": check_integer("max_epochs", self.max_epochs, low=0),
-                **({"gradient_tolerance": gradient_tolerance(self.tol, X)} if full else {}),
-            },
-            batch_size=0 if full else batch,
-            shuffle=bool(self.shuffle) and not full,
-            seed=random_seed(random_state),
-            by_points=full,
-            validated=validation is not None,
-        )
+        config = self._descent_config(optimizer, X, validated=validation is not None)
         start = self._start(X.shape[1], y.shape[1], X.dtype, scaling)
         state = NetworkState.start(*start, optimizer)
-        frozen_bias = not self.fit_intercept
         result = network_descent(
             state,
             training,
@@ -263,18 +234,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 "loss": "squared",
                 "output_scale": 1.0 / y.shape[1],
                 "l2": alpha,
-                "no_bias": frozen_bias,
+                "no_bias": not self.fit_intercept,
             },
             config,
-            record_hook(self.callbacks, self.verbose, type(self).__name__, scaling.y_scale**2),
+            self._hook(scaling.y_scale**2),
         )
         coef, intercept = scaling.restore_finite(state, start, result)
         self.coef_ = np.ascontiguousarray(coef.T) if multi else coef[:, 0]
         self.intercept_ = intercept if multi else float(intercept[0])
-        self.history_ = history_of(result, scaling.y_scale**2)
-        self.loss_curve_ = self.history_["loss"].tolist()
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
-        self.n_iter_ = max(int(result["n_epochs"]), 1)
+        self._record(result, scaling.y_scale**2)
         return result
 
     def _start(
@@ -313,17 +281,9 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
             inputs = check_inputs(self, X, reset=first)
             targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
             weights = check_weights(sample_weight, inputs)
-            settings = {"warm_start": True, "standardize": False, "max_epochs": 1}
-            step = type(self)(**{**self.get_params(deep=False), **settings})
-            if not first:
-                step.coef_, step.intercept_ = self.coef_, self.intercept_
+            step = cast(LinearRegression, self._one_pass(("coef_", "intercept_")))
             result = step._fit(inputs, targets, multi, weights, None, one_pass=True)
-            curve = [*getattr(self, "loss_curve_", []), *step.loss_curve_]
-            epochs = step.n_iter_ + getattr(self, "n_iter_", 0)
-            self.__dict__.update({k: v for k, v in vars(step).items() if k.endswith("_")})
-            self.loss_curve_, self.n_iter_ = curve, epochs
-        if result["status"] == "max_epochs":  # one pass is what was asked for
-            result = {**result, "status": "max_steps"}
+            result = self._take_over(step, result)
         report_ending(self, result)
         return self
 
@@ -335,12 +295,6 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.coef_.ndim == 1:
             theta = theta[:, 0]
         return kernels.linear_predict(theta.astype(inputs.dtype), inputs)
-
-
-def gradient_tolerance(tol: float, X: Array) -> float:
-    """Return ``tol``, or what rounding lets a gradient reach in X's dtype if that is more."""
-    reachable = 8.0 * float(np.finfo(X.dtype).eps) * np.sqrt(X.shape[1] + 1.0)
-    return float(max(check_number("tol", tol, low=0.0), reachable))
 
 
 def mean_square_hessian(X: Array, weights: Array | None, outputs: int, intercept: bool) -> Array:

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from steepest import kernels
-from steepest._validate import Array, check_integer, check_number, plain
+from steepest._validate import Array, check_number, plain
 from steepest.estimators.base import (
     Data,
     NetworkState,
     check_inputs,
-    check_threads,
     check_weights,
-    descent_config,
-    history_of,
     network_descent,
-    random_seed,
-    record_hook,
     report_ending,
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.linear import Scaling, gradient_tolerance, mean_square_hessian
+from steepest.estimators.convex import ConvexModel
+from steepest.estimators.linear import Scaling, mean_square_hessian
 from steepest.estimators.quadratic import curvature_range
 from steepest.optimizers import SGD, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):
+class LogisticRegression(ClassifierMixin, ConvexModel):
     r"""Logistic regression by gradient descent; softmax for more than two classes.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy
@@ -81,11 +76,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     classes_: Array
     coef_: Array
     intercept_: Array
-    loss_: float
-    loss_curve_: list[float]
-    history_: dict[str, Array]
-    n_iter_: int
-    status_: str
 
     def __init__(
         self,
@@ -199,21 +189,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 )
             known = np.unique(classes) if first else self.classes_
             codes = encode(labels, known)
-            settings = {"warm_start": True, "standardize": False, "max_epochs": 1}
-            step = type(self)(**{**self.get_params(deep=False), **settings})
-            if not first:
-                step.coef_, step.intercept_, step.classes_ = (
-                    self.coef_,
-                    self.intercept_,
-                    self.classes_,
-                )
+            step = cast(LogisticRegression, self._one_pass(("coef_", "intercept_", "classes_")))
             result = step._fit(inputs, known, codes, sample_weight, None, 0.1)
-            curve = [*getattr(self, "loss_curve_", []), *step.loss_curve_]
-            epochs = step.n_iter_ + getattr(self, "n_iter_", 0)
-            self.__dict__.update({k: v for k, v in vars(step).items() if k.endswith("_")})
-            self.loss_curve_, self.n_iter_ = curve, epochs
-        if result["status"] == "max_epochs":  # one pass is what was asked for
-            result = {**result, "status": "max_steps"}
+            result = self._take_over(step, result)
         report_ending(self, result)
         return self
 
@@ -226,12 +204,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         validation_data: Any,
         rate_scale: float,
     ) -> dict[str, Any]:
-        alpha = check_number("alpha", self.alpha, low=0.0, finite=True)
-        check_threads(self.n_threads)
-        batch = (
-            None if self.batch_size is None else check_integer("batch_size", self.batch_size, low=1)
-        )
-        full = batch is None or batch >= X.shape[0]
+        alpha = self._penalty()
+        full = self._is_full_batch(X.shape[0])
         outputs = 1 if len(classes) == 2 else len(classes)
         weights = check_weights(sample_weight, X)
         zero = np.zeros((X.shape[0], outputs), X.dtype)
@@ -246,20 +220,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             optimizer = self._default_optimizer(
                 training.X, weights, alpha, outputs, full, rate_scale
             )
-        config = descent_config(
-            optimizer,
-            self.schedule,
-            self.stop,
-            {
-                "max_epochs": check_integer("max_epochs", self.max_epochs, low=0),
-                **({"gradient_tolerance": gradient_tolerance(self.tol, X)} if full else {}),
-            },
-            batch_size=0 if full else batch,
-            shuffle=bool(self.shuffle) and not full,
-            seed=random_seed(check_random_state(self.random_state)),
-            by_points=full,
-            validated=validation_data is not None,
-        )
+        config = self._descent_config(optimizer, X, validated=validation is not None)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
             if self.coef_.shape != (outputs, X.shape[1]) or not np.array_equal(
@@ -285,16 +246,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 "no_bias": not self.fit_intercept,
             },
             config,
-            record_hook(self.callbacks, self.verbose, type(self).__name__),
+            self._hook(),
         )
         coef, intercept = scaling.restore_finite(state, ([start[0]], [start[1]]), result)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)
         self.intercept_ = intercept
-        self.history_ = history_of(result)
-        self.loss_curve_ = self.history_["loss"].tolist()
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
-        self.n_iter_ = max(int(result["n_epochs"]), 1)
+        self._record(result)
         return result
 
     def _default_optimizer(

@@ -6,27 +6,22 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from steepest import _native, kernels
 from steepest._bases import BASES, recurrence, to_monomial, to_unit
-from steepest._validate import Array, check_choice, check_integer, check_number, chunks
+from steepest._validate import Array, check_choice, check_integer, chunks
 from steepest.estimators.base import (
     check_inputs,
     check_targets,
-    check_threads,
     check_weights,
-    descent_config,
-    history_of,
-    random_seed,
-    record_hook,
     report_ending,
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.linear import gradient_tolerance, root_mean_square
+from steepest.estimators.convex import ConvexModel
+from steepest.estimators.linear import root_mean_square
 from steepest.estimators.quadratic import default_optimizer
 from steepest.optimizers import Optimizer
 from steepest.reference import basis_matrix
@@ -34,7 +29,7 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class PolynomialRegression(RegressorMixin, BaseEstimator):
+class PolynomialRegression(RegressorMixin, ConvexModel):
     r"""Least squares with a polynomial of one variable, by gradient descent; no design matrix is built.
 
     The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
@@ -91,11 +86,6 @@ class PolynomialRegression(RegressorMixin, BaseEstimator):
     basis_: str
     domain_: tuple[float, float]
     monomial_coef_: Array
-    loss_: float
-    loss_curve_: list[float]
-    history_: dict[str, Array]
-    n_iter_: int
-    status_: str
 
     def __init__(
         self,
@@ -168,14 +158,8 @@ class PolynomialRegression(RegressorMixin, BaseEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> dict[str, Any]:
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
-        alpha = check_number("alpha", self.alpha, low=0.0, finite=True)
-        check_threads(self.n_threads)
+        alpha = self._penalty()
         x, target, weights = self._data(X, y, sample_weight, reset=True)
-        batch = (
-            None if self.batch_size is None else check_integer("batch_size", self.batch_size, low=1)
-        )
-        full = batch is None or batch >= x.size
-
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
         domain = old_domain or (float(x.min()), float(x.max()))
         y_scale = root_mean_square(target) or 1.0
@@ -186,23 +170,8 @@ class PolynomialRegression(RegressorMixin, BaseEstimator):
         if optimizer is None:
             hessian = gram_matrix(u, weights, degree, basis) * (2.0 / x.size)
             hessian[np.diag_indices(degree + 1)] += np.where(np.arange(degree + 1) > 0, alpha, 0.0)
-            optimizer = default_optimizer(self.learning_rate, hessian, full)
-        config = descent_config(
-            optimizer,
-            self.schedule,
-            self.stop,
-            {
-                "max_epochs": check_integer("max_epochs", self.max_epochs, low=0),
-                **(
-                    {"gradient_tolerance": gradient_tolerance(self.tol, u[:, None])} if full else {}
-                ),
-            },
-            batch_size=0 if full else batch,
-            shuffle=bool(self.shuffle) and not full,
-            seed=random_seed(check_random_state(self.random_state)),
-            by_points=full,
-            validated=validation_data is not None,
-        )
+            optimizer = default_optimizer(self.learning_rate, hessian, self._is_full_batch(x.size))
+        config = self._descent_config(optimizer, u[:, None], validated=validation_data is not None)
         validation = None
         if validation_data is not None:
             x_held, y_held, w_held = self._data(*validation_parts(validation_data), reset=False)
@@ -230,15 +199,12 @@ class PolynomialRegression(RegressorMixin, BaseEstimator):
             recurrence(basis, degree),
             alpha,
             config,
-            record_hook(self.callbacks, self.verbose, type(self).__name__, y_scale**2),
+            self._hook(y_scale**2),
         )
         self.domain_, self.basis_ = domain, basis
         self.coef_ = theta * y_scale
         self.monomial_coef_ = to_monomial(self.coef_, basis, domain)
-        self.history_ = history_of(result, y_scale**2)
-        self.loss_curve_ = self.history_["loss"].tolist()
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
-        self.n_iter_ = max(int(result["n_epochs"]), 1)
+        self._record(result, y_scale**2)
         return result
 
     def _data(
