@@ -54,7 +54,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only \
 	    --benchmark-disable-gc --benchmark-columns=median,iqr,rounds,iterations --benchmark-sort=name -q
 
-sanitize: $(VENV)/.tools
+sanitize: $(VENV)/.installed
 	./tests/sanitize.sh $(abspath $(VENV))
 
 dist: $(VENV)/.tools

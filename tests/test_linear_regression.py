@@ -49,7 +49,10 @@ def lstsq(X, y, weights=None, fit_intercept=True):
     scale = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=s))
     scale[scale == 0] = 1.0
     root = np.sqrt(s)[:, None]
-    coef = np.linalg.lstsq(root * (X - mean) / scale, root * (Y - y_mean))[0] / scale[:, None]
+    coef = (
+        np.linalg.lstsq(root * (X - mean) / scale, root * (Y - y_mean), rcond=None)[0]
+        / scale[:, None]
+    )
     return coef, y_mean - mean @ coef
 
 
@@ -122,7 +125,7 @@ def test_reaches_least_squares_without_intercept(rng, standardize):
     model = st.LinearRegression(fit_intercept=False, standardize=standardize).fit(X, y)
     assert model.intercept_ == 0.0
     assert_least_squares(model, X, y, fit_intercept=False)
-    np.testing.assert_allclose(model.coef_, np.linalg.lstsq(X, y)[0], atol=1e-8)
+    np.testing.assert_allclose(model.coef_, np.linalg.lstsq(X, y, rcond=None)[0], atol=1e-8)
 
 
 @pytest.mark.parametrize("offset", [1.0, 100.0, 1e6])
@@ -133,7 +136,9 @@ def test_without_intercept_a_mean_does_not_slow_the_descent(rng, offset):
     model = st.LinearRegression(fit_intercept=False).fit(X, y)
     assert model.status_ == "converged"
     assert model.n_iter_ < 500
-    np.testing.assert_allclose(model.predict(X), X @ np.linalg.lstsq(X, y)[0], atol=1e-7)
+    np.testing.assert_allclose(
+        model.predict(X), X @ np.linalg.lstsq(X, y, rcond=None)[0], atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("value", [1e-6, 1.0, 1e6])
@@ -281,7 +286,7 @@ def test_a_constant_target(rng, value, fit_intercept):
         np.testing.assert_allclose(model.predict(X), value, rtol=1e-9)
         assert np.abs(model.coef_).max() <= 1e-9 * abs(value)
     else:
-        expected = np.linalg.lstsq(X, np.full(len(X), value))[0]
+        expected = np.linalg.lstsq(X, np.full(len(X), value), rcond=None)[0]
         np.testing.assert_allclose(model.coef_, expected, atol=1e-8 * abs(value))
 
 

@@ -85,7 +85,14 @@ def assert_same_training(ours, theirs, atol=1e-9):
 
 # ---------------------------------------------------------------- scikit-learn's parameters
 
+# Sample weights and the regressor's loss came to scikit-learn's MLP with 1.7.
+since_1_7 = pytest.mark.skipif(
+    "sample_weight" not in inspect.signature(sk.MLPRegressor.fit).parameters,
+    reason="scikit-learn's MLP is older than its sample weights",
+)
 
+
+@since_1_7
 @pytest.mark.parametrize("name", ["MLPRegressor", "MLPClassifier"])
 def test_takes_every_parameter_of_scikit_learn_with_its_default(name):
     ours = inspect.signature(getattr(st, name)).parameters
@@ -243,6 +250,7 @@ def test_several_outputs_take_scikit_learns_steps(rng):
     assert ours.predict(X).shape == (60, 3)
 
 
+@since_1_7
 @pytest.mark.parametrize("problem", ["regression", "two classes", "four classes"])
 @pytest.mark.parametrize("batch_size", [16, 60])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])

@@ -52,7 +52,7 @@ def minimum(x, y, degree, basis, s=None, alpha=0.0):
     V = ref.basis_matrix(on_window(x), degree, basis)
     penalty = np.sqrt(alpha * len(x) / 2) * np.eye(degree + 1)[1:]
     A = np.vstack([np.sqrt(s)[:, None] * V, penalty])
-    return np.linalg.lstsq(A, np.concatenate([np.sqrt(s) * y, np.zeros(degree)]))[0]
+    return np.linalg.lstsq(A, np.concatenate([np.sqrt(s) * y, np.zeros(degree)]), rcond=None)[0]
 
 
 def allowed_distance(x, y, degree, basis, tol=1e-10, s=None):

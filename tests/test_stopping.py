@@ -281,7 +281,9 @@ def assert_valid(model, data):
     assert len(model.loss_curve_) == len(model.history_.get("loss", ()))
     assert all(np.isfinite(model.loss_curve_))
     if model.loss_curve_:
-        assert model.loss_ == model.loss_curve_[-1]
+        # The loss of the parameters that came back: the best ones, where a convex model diverged.
+        best = model.status_ == "diverged" and not hasattr(model, "coefs_")
+        assert model.loss_ == (min(model.loss_curve_) if best else model.loss_curve_[-1])
 
 
 @pytest.mark.parametrize("model", ESTIMATORS, ids=name_of)
@@ -717,3 +719,50 @@ def test_verbose_prints_a_line_for_each_record(model, data, labels, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(model.loss_curve_)
     assert all(type(model).__name__ in line and "loss" in line for line in lines)
+
+
+# ---------------------------------------------------------------- parameters that come back
+
+
+def test_a_diverged_network_comes_back_from_where_its_loss_was_measured():
+    """Not with the weights that the epoch's last step threw away."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((200, 5)), rng.standard_normal(200)
+    for rate in (1e20, 1e200):
+        model = st.MLPRegressor(
+            hidden_layer_sizes=(5,),
+            activation="identity",
+            optimizer=st.SGD(rate),
+            batch_size=200,
+            max_iter=20,
+            random_state=0,
+        )
+        with pytest.warns(ConvergenceWarning, match="diverged"):
+            model.fit(X, y)
+        assert max(np.abs(w).max() for w in model.coefs_) < 10
+        assert np.isfinite(model.predict(X)).all()
+
+
+def test_adam_without_epsilon_is_no_divergence(data):
+    X, y = data
+    model = st.MLPRegressor(
+        hidden_layer_sizes=(5,),
+        activation="tanh",
+        optimizer=st.Adam(1e-3, epsilon=0.0),
+        max_iter=5,
+        random_state=0,
+    )
+    quietly(model.fit, X, y)
+    assert model.status_ == "max_epochs"
+
+
+def test_a_time_limit_within_an_epoch_is_no_convergence():
+    """The gradient's norm of a part of an epoch is measured before it is compared."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((100_000, 4)), rng.standard_normal(100_000)
+    model = st.LinearRegression(
+        batch_size=1, stop=[MaxSeconds(0.0), GradientNorm(1e-9)], optimizer=st.SGD(1e-6)
+    )
+    quietly(model.fit, X, y)
+    assert model.status_ == "max_seconds"
+    assert (model.history_["gradient_norm"] > 0).all()

@@ -29,10 +29,12 @@ class Stepper {
             [&](auto t) -> py::object {
                 using T = decltype(t);
                 T* slot[2] = {};
+                py::object held[2];  // without the GIL, another thread may take the arrays out of the state
                 for (std::size_t s = 0; s < slots_.size(); ++s) {
                     PyObject* array = PyDict_GetItem(entries.ptr(), slots_[s].ptr());
                     if (!array || !is_array_of<T>(array) || !fits(array, theta, true))
                         return not_implemented();
+                    held[s] = py::reinterpret_borrow<py::object>(array);
                     slot[s] = writable_data<T>(array);
                 }
                 if (!fits(theta, theta, true) || !fits(gradient, theta, false)) return not_implemented();

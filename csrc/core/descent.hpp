@@ -77,7 +77,8 @@ class Descent {
           patience_(config.stop),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed),
-          best_(objective.size()) {
+          best_(objective.size()),
+          epoch_start_(config.by_points ? 0 : objective.size()) {
         patience_.resume(config.best, config.stale);
         rate_scale_ = config.rate_scale;
         remember_best();
@@ -118,6 +119,7 @@ class Descent {
         if (config_.shuffle && interrupt_.tick(static_cast<double>(objective_.n_rows())))
             return end(Status::interrupted);
         EpochMean mean;
+        if (!config_.by_points) std::memcpy(epoch_start_.data(), theta_, bytes());
         const Index count = batches_.count();
         for (Index b = 0; b < count; ++b) {
             const Rows rows = batches_.batch(b);
@@ -135,12 +137,12 @@ class Descent {
                 continue;
             }
             const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
-            if (last) mean.gradient_norm = gradient_norm();
+            const bool late = interrupt_.recent_seconds() > stop.max_seconds;
+            if (last || late) mean.gradient_norm = gradient_norm();
             take_step(rate);
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
-            if (interrupt_.recent_seconds() > stop.max_seconds)
-                return close_epoch(mean, rate) && close(Status::max_seconds);
+            if (late) return close_epoch(mean, rate) && close(Status::max_seconds);
             if (last && b + 1 < count) {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
@@ -210,12 +212,14 @@ class Descent {
 
         patience_.observe(monitored(record));
         if (patience_.is_best()) {
-            remember_best();
+            // An epoch's loss was measured on the way from its start; a validation number, at its end.
+            const bool at_start = !config_.by_points && config_.stop.monitor == Monitor::loss;
+            std::memcpy(best_.data(), at_start ? epoch_start_.data() : theta_, bytes());
             result_.best_epoch = record.epoch;
         }
         // A callback sees every record, the last one too.
         const bool asked_to_stop = hooks_.on_record && hooks_.on_record(record, theta_, gradient_);
-        if (interrupt_.stopped()) return end(Status::interrupted);
+        if (interrupt_.stopped()) return close(Status::interrupted);
         if (record.gradient_norm <= config_.stop.gradient_tolerance) return close(Status::converged);
         if (asked_to_stop) return close(Status::callback);
         if (patience_.exhausted()) {
@@ -257,7 +261,7 @@ class Descent {
     T* const* slots_;
     Patience patience_;
     Batches batches_;
-    Buffer<T> best_;
+    Buffer<T> best_, epoch_start_;
     DescentResult result_;
     Index step_ = 0, epoch_ = 0;
     double rate_scale_ = 1;

@@ -118,7 +118,7 @@ STEEPEST_INLINE void sweep_columns(const Sweep<T>& s, Index j, const T* a, Index
         else
             at = tile_step ? a + (i - s.first_row) / tile_rows * tile_step + (i - s.first_row) % tile_rows
                            : a + s.k0 * a_stride + i;
-        T* partial = s.partial + i * s.partial_stride + j;
+        T* partial = s.partial ? s.partial + i * s.partial_stride + j : nullptr;
         multiply_tile<T, count, Vectors, ByRows>(i, j, s.depth, at, a_stride, b, b_stride, epilogue,
                                                  s.in ? partial : nullptr, s.out ? partial : nullptr,
                                                  s.partial_stride);

@@ -85,7 +85,8 @@ struct AdamRule {
         const Vec<T> v = fma(splat(beta_2), slot[1], complement_2 * g * g);
         slot[0] = m;
         slot[1] = v;
-        x = decay * x - rate * m / fma(sqrt(v), splat(root_scale), splat(epsilon));
+        const Vec<T> step = rate * m / fma(sqrt(v), splat(root_scale), splat(epsilon));
+        x = decay * x - (m == 0 ? Vec<T>{} : step);  // 0 / 0 where nothing has moved yet and epsilon is 0
     }
 };
 

@@ -78,7 +78,8 @@ class MinimizeResult:
     history : dict of arrays
         ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each point.
     path : array, (n_steps + 1, m), or None
-        The points, flattened, if ``record_path``.
+        The points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
+        is not among them, nor in ``history``.
     state : dict
         The optimizer's state after the last step.
     """

@@ -64,8 +64,8 @@ def instruction_set() -> str:
 def set_num_threads(n: int) -> None:
     """Set how many threads one call may use.
 
-    Results don't depend on it. A descent runs on the calling thread, with the GIL released, so that descents in
-    several Python threads run side by side; the number is the upper limit for the parallel parts of the core.
+    Reserved: today every call runs on the thread that makes it, with the GIL released, so that descents in
+    several Python threads run side by side. Results will never depend on the number.
 
     Parameters
     ----------

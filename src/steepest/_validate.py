@@ -57,14 +57,16 @@ def check_number(
     return number
 
 
-def check_integer(name: str, value: Any, *, low: int | None = None, high: int | None = None) -> int:
+def check_integer(name: str, value: Any, *, low: int | None = None, high: int = 2**62) -> int:
     """Return ``value`` as an int, or raise: it must be an integer within the bounds."""
-    bounds = [f"{word} {bound}" for word, bound in ((">=", low), ("<=", high)) if bound is not None]
+    bounds = [f">= {low}"] if low is not None else []
+    if high < 2**62:  # beyond that, there is no number of anything
+        bounds.append(f"<= {high}")
     wanted = "an integer" + (f" {' and '.join(bounds)}" if bounds else "")
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Integral, np.integer)):
         raise TypeError(f"{name} must be {wanted}, but is {value!r}")
     number = int(value)
-    if (low is not None and number < low) or (high is not None and number > high):
+    if (low is not None and number < low) or number > high:
         raise ValueError(f"{name} must be {wanted}, but is {value!r}")
     return number
 

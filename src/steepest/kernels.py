@@ -24,6 +24,7 @@ from steepest._validate import (
     numeric_array,
     plain,
 )
+from steepest.optimizers import Optimizer, Parameters
 
 __all__ = [
     "dense_backward",
@@ -33,6 +34,7 @@ __all__ = [
     "logistic_cross_entropy",
     "mse",
     "mse_gradient",
+    "optimizer_step",
     "polynomial_loss_gradient",
     "polynomial_predict",
     "relu_network_forward",
@@ -630,3 +632,27 @@ def _check_activations(output_activation: str, activation: str) -> None:
         check_choice("output_activation", output_activation, OUTPUT_ACTIVATIONS)
     if activation not in ACTIVATIONS:
         check_choice("activation", activation, ACTIVATIONS)
+
+
+def optimizer_step(
+    optimizer: Optimizer,
+    theta: Parameters,
+    gradient: Parameters,
+    state: dict[str, Any],
+    learning_rate: float | None = None,
+) -> None:
+    """Take one step of an optimizer in place: ``optimizer.step(theta, gradient, state, learning_rate)``.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        SGD, Momentum, Adam or AdamW.
+    theta, gradient, state, learning_rate
+        As in :meth:`steepest.optimizers.Optimizer.step`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes, dtypes or slots do not match; nothing has been changed then.
+    """
+    optimizer.step(theta, gradient, state, learning_rate)

@@ -85,7 +85,10 @@ class ConvexModel(BaseEstimator):
         """Set what a descent leaves beside the coefficients; losses times ``loss_scale`` are the user's."""
         self.history_ = history_of(result, loss_scale)
         self.loss_curve_ = self.history_["loss"].tolist()
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        end = (
+            min if result["status"] == "diverged" else last
+        )  # of the parameters that are given back
+        self.loss_ = end(self.loss_curve_) if self.loss_curve_ else float("nan")
         self.n_iter_ = max(int(result["n_epochs"]), 1)
 
     def _one_pass(self, attributes: Sequence[str]) -> ConvexModel:
@@ -106,6 +109,11 @@ class ConvexModel(BaseEstimator):
         if result["status"] == "max_epochs":  # one pass is what was asked for
             return {**result, "status": "max_steps"}
         return result
+
+
+def last(values: list[float]) -> float:
+    """Return the last value."""
+    return values[-1]
 
 
 def gradient_tolerance(tol: float, X: Array) -> float:

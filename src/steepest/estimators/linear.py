@@ -79,7 +79,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     verbose : bool, default False
         Print the loss after every epoch.
     n_threads : int, optional
-        Upper limit of threads; the default is ``steepest.get_num_threads()``. Results don't depend on it.
+        Reserved: today a fit runs on the thread that calls it, with the GIL released.
 
     Attributes
     ----------
@@ -382,7 +382,8 @@ class Scaling:
         """Return coefficients (d, K) and intercepts (K,) in the data's own units, in the weights' dtype."""
         with np.errstate(over="ignore", invalid="ignore"):
             coef = weights.astype(np.float64) * self.y_scale / self.x_scale[:, None]
-            intercept = self.y_mean + self.y_scale * bias.astype(np.float64) - self.x_mean @ coef
+            intercept = self.y_mean + self.y_scale * bias.astype(np.float64)
+            intercept -= (self.x_mean[:, None] * coef).sum(axis=0)
         return coef.astype(weights.dtype), intercept.astype(weights.dtype)
 
     def restore_finite(

@@ -24,7 +24,7 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling, mean_square_hessian
-from steepest.estimators.quadratic import curvature_range
+from steepest.estimators.quadratic import curvature_range, rounded
 from steepest.optimizers import SGD, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -274,9 +274,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         bound = 0.25 if outputs == 1 else 0.5
         hessian = 0.5 * bound * mean_square_hessian(X, weights, 1, self.fit_intercept)
         if not full:
-            return SGD(0.5 * rate_scale / (float(np.trace(hessian)) + alpha))
+            return SGD(rounded(0.5 * rate_scale / (float(np.trace(hessian)) + alpha)))
         _, largest = curvature_range(hessian)
-        return Momentum(1.0 / (largest + alpha), momentum=0.9, nesterov=True)
+        return Momentum(rounded(1.0 / (largest + alpha)), momentum=0.9, nesterov=True)
 
     def _validation(
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any

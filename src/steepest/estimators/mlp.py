@@ -49,7 +49,7 @@ PARAMETERS = """
         ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
         SciPy's L-BFGS-B on the full batch, with the compiled loss and gradient.
     alpha : float, default 1e-4
-        Strength of the L2 penalty on the weights, divided by the rows of each batch.
+        Strength of the L2 penalty on the weights, divided by B, the rows of each batch.
     batch_size : int or "auto", default "auto"
         Rows for a step; "auto" is min(200, n).
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
@@ -93,7 +93,7 @@ PARAMETERS = """
         Beyond scikit-learn: each is called after every epoch with a dict ("epoch", "loss", "validation_loss",
         "validation_score", ...); returning True stops the descent.
     n_threads : int, optional
-        Upper limit of threads; the default is ``steepest.get_num_threads()``. Results don't depend on it.
+        Reserved: today a fit runs on the thread that calls it, with the GIL released.
 """
 
 
@@ -155,7 +155,7 @@ class _MultiLayerPerceptron(BaseEstimator):
         y : array, (n,) or (n, K)
             Targets.
         sample_weight : array, (n,), optional
-            Not negative; scaled to mean 1.
+            Not negative. B in the objective is then the sum of the batch's weights, as in scikit-learn.
         validation_data : (X, y) or (X, y, sample_weight), optional
             Measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
             place of the held-out part.
@@ -396,7 +396,10 @@ class _MultiLayerPerceptron(BaseEstimator):
         return result
 
     def _remember(self, state: NetworkState, result: dict[str, Any], seed: int) -> None:
-        """Keep what partial_fit goes on from."""
+        """Keep what partial_fit goes on from; nothing of a descent that diverged."""
+        if result["status"] == "diverged":
+            self.__dict__.pop("_resume", None)
+            return
         self._resume = {
             "state": state,
             "seed": seed,
@@ -579,8 +582,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
 
-    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\\sum y \\log(y/\\mu) - y + \\mu`, of the mean
-    :math:`\\mu = \\exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
+    :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
 
     Parameters
     ----------"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ def curvature_range(hessian: Array) -> tuple[float, float]:
     return float(positive[0]), largest
 
 
+def rounded(number: float) -> float:
+    """Round to 20 bits: the last bits of a library's eigenvalues must not decide those of a result."""
+    mantissa, exponent = math.frexp(number)
+    return math.ldexp(round(mantissa * 2**20) / 2**20, exponent)
+
+
 def default_optimizer(
     learning_rate: Any, hessian: Array, full_batch: bool, one_pass: bool = False
 ) -> Optimizer:
@@ -40,9 +47,10 @@ def default_optimizer(
         raise ValueError(f'learning_rate must be a number or "auto", but is {learning_rate!r}')
     if not full_batch:
         trace = float(np.trace(hessian))
-        return SGD(0.5 / trace if trace > 0 else 1.0)
+        return SGD(rounded(0.5 / trace) if trace > 0 else 1.0)
     low, high = np.sqrt(curvature_range(hessian))
     if one_pass:
-        return SGD(float(1.0 / high**2))
+        return SGD(rounded(float(1.0 / high**2)))
     ratio = float((high - low) / (high + low))
-    return Momentum(float(4.0 / (high + low) ** 2), momentum=min(ratio**2, 1 - 1e-9))
+    rate = rounded(float(4.0 / (high + low) ** 2))
+    return Momentum(rate, momentum=min(rounded(ratio**2), 1 - 1e-9))
