@@ -1,9 +1,9 @@
 """The functional layer: losses, models and their gradients, compiled.
 
 Every function has a NumPy twin of the same name and signature in :mod:`steepest.reference`. Arrays are float32 or
-float64, and results have the same dtype; other real dtypes are converted to float64. A contiguous array of either
-dtype goes to the compiled code as it is; anything else (strided, read as big-endian, integer, a list) is copied
-once. Losses are summed in double precision.
+float64, and results have the same dtype: float32 if all floating-point arguments are, otherwise float64; integers
+follow. A contiguous array of either dtype goes to the compiled code as it is; anything else (strided, read as
+big-endian, integer, a list) is copied once. Losses are summed in double precision.
 """
 
 from __future__ import annotations

@@ -83,8 +83,9 @@ class Optimizer:
 
         Raises
         ------
-        ValueError
-            If shapes, dtypes or slots do not match; nothing has been changed then.
+        ValueError, TypeError
+            If shapes, or the dtypes of ``theta`` and the state, do not match; nothing has been changed then. A
+            gradient of another dtype is converted.
         """
         stepper = self._stepper()
         if learning_rate is not None:

@@ -93,7 +93,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         J: with a full batch at each point from the start to the end, otherwise each epoch's mean over its
         batches, each measured before its step.
     history_ : dict of arrays
-        "loss", "gradient_norm", "learning_rate", "seconds", "validation_loss", "validation_score" (R^2).
+        "loss", "gradient_norm", "learning_rate", "seconds", "validation_loss", "validation_score" (R^2). Losses
+        are in the units of y; the gradient's norm is that of the standardised problem which the descent sees.
     n_iter_ : int
         Epochs.
     status_ : str

@@ -308,7 +308,13 @@ class _MultiLayerPerceptron(BaseEstimator):
             weights = data.sample_weight
             return Data(data.X[rows], data.y[rows], None if weights is None else weights[rows])
 
-        return part(train), part(held)
+        kept, held_out = part(train), part(held)
+        if held_out.sample_weight is not None and not held_out.sample_weight.any():
+            raise ValueError(
+                "sample_weight is 0 for all rows that early_stopping held out, so that they have no score; give "
+                "validation_data, or another random_state"
+            )
+        return kept, held_out
 
     def _model(self, targets: Array) -> dict[str, Any]:
         _, loss, _ = self._output(targets)
