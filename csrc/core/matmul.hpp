@@ -39,18 +39,6 @@ STEEPEST_INLINE Index packed_offset(Index depth, Index columns, Index k, Index j
     return first * depth + k * width_here + (j - first);
 }
 
-// A(i, k): `by_rows` when k runs along memory (a matrix), otherwise i does (a transposed matrix). Tiles of
-// rows of a packed transpose are tile_step apart; otherwise tile_step is 0.
-template <class T>
-struct LeftOperand {
-    const T* data;
-    Index stride;
-    bool by_rows;
-
-    static LeftOperand matrix(const T* data, Index stride) { return {data, stride, true}; }
-    static LeftOperand transpose_of(const T* data, Index stride) { return {data, stride, false}; }
-};
-
 inline constexpr int tile_rows = vector_registers == 32 ? 14 : 6;
 
 // One tile: sums of Rows rows and Vectors vectors of columns in registers. `a` points at A(i, k0), b at B(k0,
@@ -106,6 +94,8 @@ struct Sweep {
     bool in = false, out = false;
 };
 
+// ByRows: k runs along memory (A itself); otherwise i does (A transposed). Tiles of rows of a packed
+// transpose are tile_step apart; otherwise tile_step is 0.
 template <class T, int Vectors, bool ByRows, class Epilogue>
 STEEPEST_INLINE void sweep_columns(const Sweep<T>& s, Index j, const T* a, Index a_stride, Index tile_step,
                                    const T* b, Index b_stride, Epilogue& epilogue) {
