@@ -179,14 +179,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                 raise ValueError("classes must be given in the first call of partial_fit")
             inputs = check_inputs(self, X, reset=first)
             labels = check_labels(y, inputs.shape[0])
-            if (
-                not first
-                and classes is not None
-                and not np.array_equal(np.unique(classes), self.classes_)
-            ):
-                raise ValueError(
-                    f"classes must be those of the first call, {self.classes_}, but are {classes}"
-                )
+            if not first:
+                require_same_classes(classes, self.classes_)
             known = np.unique(classes) if first else self.classes_
             codes = encode(labels, known)
             step = cast(LogisticRegression, self._one_pass(("coef_", "intercept_", "classes_")))
@@ -332,6 +326,12 @@ def check_labels(y: Any, rows: int) -> Array:
             "Found input variables with inconsistent numbers of samples"
         )
     return np.asarray(labels)
+
+
+def require_same_classes(classes: Any, known: Array) -> None:
+    """Raise if a later call of partial_fit names other classes than the first; None names none."""
+    if classes is not None and not np.array_equal(np.unique(classes), known):
+        raise ValueError(f"classes must be those of the first call, {known}, but are {classes}")
 
 
 def encode(labels: Array, classes: Array) -> Array:

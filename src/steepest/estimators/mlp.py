@@ -34,7 +34,13 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.logistic import check_labels, encode, log_probabilities, probabilities
+from steepest.estimators.logistic import (
+    check_labels,
+    encode,
+    log_probabilities,
+    probabilities,
+    require_same_classes,
+)
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import NoImprovement, StopRule, rules_of
@@ -874,10 +880,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
                 if classes is None:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
                 self.classes_ = np.unique(classes)
-            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes must be those of the first call, {self.classes_}, but are {classes}"
-                )
+            else:
+                require_same_classes(classes, self.classes_)
             return self._partial_fit(X, y, sample_weight)
 
     def predict_proba(self, X: Any) -> Array:
