@@ -43,17 +43,18 @@ py::list forward(const ParameterArrays& parameters, py::handle X, Activation hid
     Buffer<T> theta(network.size());
     parameters.pack(network, theta.data());
     ReleaseGil release(static_cast<Index>(network.multiply_adds(inputs.rows)));
-    NetworkWorkspace<T> workspace(network);
+    const Dataset<T> set{.X = inputs};
+    NetworkPass<T> pass(network, 1);
     const Index block = network.block_rows();
     for (Index first = 0; first < inputs.rows; first += block) {
         const Index count = inputs.rows - first < block ? inputs.rows - first : block;
-        workspace.gather_input(inputs, Rows{nullptr, first, count});
-        workspace.forward(theta.data(), count);
+        pass.begin(set, Rows{nullptr, first, count});
+        pass.forward(theta.data(), 0, count, nullptr);
         for (Index l = 1; l <= network.depth(); ++l) {
             const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
             T* to = out[static_cast<std::size_t>(l - 1)] + first * width;
             for (Index i = 0; i < count; ++i)
-                std::memcpy(to + i * width, workspace.activation(l) + i * network.stride(l),
+                std::memcpy(to + i * width, pass.activation(l) + i * network.stride(l),
                             static_cast<std::size_t>(width) * sizeof(T));
         }
     }
@@ -103,10 +104,13 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
             std::memcpy(row, d_a.row(i), static_cast<std::size_t>(layer.n_out) * sizeof(T));
             activation_backward_in_place(activation, a.row(i), row, layer.n_out);
         }
-        if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data());
+        if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data(), 0, 1);
         PackBuffers<T> buffers;
-        dense_backward_parameters(layer, rows, input.data(), in_stride, d_z.data(), out_stride, false,
-                                  buffers, gradient.data());
+        PieceNorms norms;
+        GradientSink<T> sink;
+        sink.gradient = gradient.data();
+        dense_backward_parameters(layer, rows, input.data(), in_stride, d_z.data(), out_stride, sink, 0, 1,
+                                  buffers, norms);
         dense_backward_input(layer, Activation::identity, rows, input.data(), in_stride, d_z.data(),
                              out_stride, theta.data(), transposed.data(), d_input.data(), in_stride);
         layer.unpack(gradient.data(), d_w, d_b);
