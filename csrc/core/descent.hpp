@@ -37,6 +37,7 @@ struct DescentConfig {
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
     double rate_scale = 1;  // what exhausted patience has left of the learning rate
+    int n_threads = 1;      // wanted; results do not depend on it
 };
 
 struct Record {
