@@ -21,9 +21,9 @@ void bind_threads(py::module_& m) {
 
     // Sums x n_runs times, each run shared among the threads: (sums (n_runs,), number of threads, shares that
     // workers did, seconds). Share `failing` of each run throws instead.
-    m.def("sum_on_threads", [](py::array_t<double> x, int n_threads, Index n_runs, int failing) {
-        const double* values = x.data();
-        const Index n = x.size();
+    m.def("sum_on_threads", [](py::object x, int n_threads, Index n_runs, int failing) {
+        const double* values = data<double>(x);
+        const Index n = as_array(x).size();
         py::array_t<double> sums(n_runs);
         double* sum = sums.mutable_data();
         Index by_workers = 0;
