@@ -9,6 +9,7 @@
 // for a worker to be woken, and shares must not wait for each other.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -149,8 +150,8 @@ class alignas(128) Worker {  // two cache lines: the neighbouring one is prefetc
     std::condition_variable changed_;
 };
 
-// All workers of the process. There are never more than the largest number that one descent wanted: descents
-// at the same time share them.
+// All workers of the process. There are no more than one descent has wanted or than there are CPUs for:
+// descents at the same time share them.
 class Pool {
   public:
     static constexpr int most_workers = 255;
@@ -165,7 +166,8 @@ class Pool {
     // Up to n workers for one descent.
     std::vector<Worker*> lease(int n) {
         std::lock_guard lock(mutex_);
-        while (created_ < n && created_ < most_workers && add_worker()) {
+        const int most = std::min(std::max(n, spare_cpus_), most_workers);
+        while (static_cast<int>(idle_.size()) < n && created_ < most && add_worker()) {
         }
         const auto taken = std::min(static_cast<std::size_t>(n), idle_.size());
         std::vector<Worker*> leased(idle_.end() - static_cast<std::ptrdiff_t>(taken), idle_.end());
@@ -237,6 +239,7 @@ class Pool {
     std::vector<Worker*> idle_;
     int created_ = 0;
     int forks_ = 0;
+    const int spare_cpus_ = static_cast<int>(std::thread::hardware_concurrency()) - 1;  // -1: not known
 };
 
 class Threads {

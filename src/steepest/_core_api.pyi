@@ -118,11 +118,14 @@ def minimize(
     /,
 ) -> dict[str, Any] | NotImplementedType: ...
 
-# Sums x n_runs times in shares on up to n_threads threads of the pool, for tests: (sums (n_runs,), number of
-# threads, shares that were not done by the caller's, seconds). The share numbered `failing` raises RuntimeError.
-def sum_on_threads(
-    x: NDArray[np.float64], n_threads: int, n_runs: int, failing: int, /
-) -> tuple[NDArray[np.float64], int, int, float]: ...
+# The threads of a descent by themselves, for tests. sums adds up x n_runs times in shares, one a thread:
+# (sums (n_runs,), shares that the calling thread did not do, seconds). Share `failing` raises RuntimeError.
+class Threads:
+    def __init__(self, wanted: int, /) -> None: ...
+    def count(self, /) -> int: ...
+    def sums(
+        self, x: NDArray[np.float64], n_runs: int, failing: int, /
+    ) -> tuple[NDArray[np.float64], int, float]: ...
 
 # Random numbers, and the core's own elementary functions entry by entry, for tests.
 def permutation(n: int, seed: int, epoch: int, /) -> NDArray[np.uint32]: ...
