@@ -256,17 +256,15 @@ def test_each_thread_does_its_share_once_in_each_run(isa, wanted):
 
 
 def test_threads_that_sleep_are_woken():
-    """The pool's workers sleep soon after each of these runs."""
+    """Before each of these runs there is time enough for the workers to fall asleep."""
     x = np.ones(1_000_000)
     threads = _native.core.Threads(2)
+    threads.sums(x, 1, -1)  # they are new, and awake
     by_workers = 0
-    for _ in range(30):
-        sums, by_worker, _ = threads.sums(x, 1, -1)
-        assert sums == [x.size]
-        by_workers += by_worker
+    while by_workers == 0:  # only what no worker has begun in a millisecond is the caller's again
         np.sort(-x)  # some milliseconds
-    # The caller takes over only what no worker has begun by the time it has done its own share.
-    assert by_workers > 0
+        sums, by_workers, _ = threads.sums(x, 1, -1)
+        assert sums == [x.size]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -383,9 +381,13 @@ def fit(**named):
     return b"".join(w.tobytes() for w in model.coefs_)
 
 def good_pool():
-    threads = _native.core.Threads(2)
-    x = np.arange(1000.0)
-    return threads.count() == 2 and bool((threads.sums(x, 200, -1)[0] == x.sum()).all())
+    "Whether two threads add up right; a worker takes part sooner or later, or the alarm ends this."
+    threads, x, by_workers = _native.core.Threads(2), np.arange(1000.0), 0
+    good = threads.count() == 2
+    while good and by_workers == 0:
+        sums, by_workers, _ = threads.sums(x, 200, -1)
+        good = bool((sums == x.sum()).all())
+    return good
 
 def in_child(f):
     "Whether f() is true in a forked child."
@@ -427,7 +429,10 @@ def train(f):
     while not stop.is_set():
         f()
 
-threads = [threading.Thread(target=train, args=(f,)) for f in (fit, good_pool)]
+def add_up():
+    _native.core.Threads(2).sums(np.ones(100), 1000, -1)
+
+threads = [threading.Thread(target=train, args=(f,)) for f in (fit, add_up)]
 for thread in threads: thread.start()
 print(*(in_child(lambda: fit() == expected and good_pool()) for _ in range(20)))
 stop.set()
