@@ -49,7 +49,10 @@ py::tuple sums(Threads& threads, const py::object& x, Index n_runs, int failing)
 void bind_threads(py::module_& m) {
     Pool::of_process();  // before any thread could fork
 
-    py::class_<Threads>(m, "Threads", py::module_local()).def(py::init<int>()).def("count", &Threads::count).def("sums", &sums);
+    py::class_<Threads>(m, "Threads", py::module_local())
+        .def(py::init<int>())
+        .def("count", &Threads::count)
+        .def("sums", &sums);
 }
 
 }  // namespace steepest::STEEPEST_ISA

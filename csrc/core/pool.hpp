@@ -81,16 +81,20 @@ class alignas(128) Worker {  // two cache lines: the neighbouring one is prefetc
         if (state_.exchange(posted, std::memory_order_acq_rel) == asleep) wake();
     }
 
-    // Returns when the job is done, with what it has thrown.
-    std::exception_ptr finish() {
+    // Returns when the job is done; false: by this thread.
+    bool finish() {
         soon([&] { return state_.load(std::memory_order_relaxed) != posted; });
         int expected = posted;
-        if (state_.compare_exchange_strong(expected, idle, std::memory_order_acquire))
-            do_job();  // the worker has not begun
-        else
-            wait_until_done();
-        return error_ ? std::exchange(error_, nullptr) : nullptr;
+        if (state_.compare_exchange_strong(expected, idle, std::memory_order_acquire)) {
+            do_job();
+            return false;
+        }
+        wait_until_done();
+        return true;
     }
+
+    // What the last job has thrown.
+    std::exception_ptr take_error() { return error_ ? std::exchange(error_, nullptr) : nullptr; }
 
   private:
     enum State : int {
@@ -258,8 +262,8 @@ class Threads {
     int count() const { return static_cast<int>(workers_.size()) + 1; }
 
     // Calls f(t) for t = 0 ... count() - 1, each once, at the same time if the machine can, f(0) on the
-    // caller's thread. Returns when all are done. If some throw, then all are done, and the exception of the
-    // lowest t is thrown here. One f must not wait for another.
+    // caller's thread. Returns when all are done. If some throw, the exception of the lowest t is thrown
+    // here, when none runs any more. One f must not wait for another.
     template <class F>
     void run(F&& f) {
         using Function = std::remove_reference_t<F>;
@@ -274,15 +278,22 @@ class Threads {
     bool forked() const { return Pool::of_process().forks() != forks_at_start_; }
 
     void run_shares(Worker::Job job, void* f) {
-        if (forked()) {
+        if (runs_alone_ > 0 || forked()) {
+            if (runs_alone_ > 0) --runs_alone_;
             for (int t = 0; t < count(); ++t) job(f, t);
             return;
         }
         std::exception_ptr error;
+        bool helped = false;
         {
-            const AllDone at_the_end{workers_, error};  // whatever f(0) does
+            const AllDone at_the_end{workers_, error, helped};  // whatever f(0) does
             for (int t = 1; t < count(); ++t) workers_[static_cast<std::size_t>(t - 1)]->post(job, f, t);
             job(f, 0);
+        }
+        misses_ = helped ? 0 : misses_ + 1;
+        if (misses_ == 64) {
+            misses_ = 0;
+            runs_alone_ = 960;
         }
         if (error) std::rethrow_exception(error);
     }
@@ -290,14 +301,20 @@ class Threads {
     struct AllDone {
         const std::vector<Worker*>& workers;
         std::exception_ptr& first_error;
+        bool& helped;
         ~AllDone() {
             for (Worker* worker : workers) {
-                std::exception_ptr error = worker->finish();
+                helped |= worker->finish();
+                std::exception_ptr error = worker->take_error();
                 if (error && !first_error) first_error = std::move(error);
             }
         }
     };
 
+    // Where workers don't get to begin in time, the machine is busy with other things, and to post jobs and
+    // take them back is a waste. After many such runs in a row, more than it takes to wake a worker, the
+    // caller does a lot of runs alone before it asks again.
+    int misses_ = 0, runs_alone_ = 0;
     std::vector<Worker*> workers_;
     int forks_at_start_ = Pool::of_process().forks();
 };
