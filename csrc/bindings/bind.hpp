@@ -12,5 +12,6 @@ void bind_network(py::module_& m);
 void bind_optimizers(py::module_& m);
 void bind_random(py::module_& m);
 void bind_descent(py::module_& m);
+void bind_threads(py::module_& m);
 
 }  // namespace steepest::STEEPEST_ISA

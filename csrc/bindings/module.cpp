@@ -37,6 +37,7 @@ static void bind_all(py::module_& m) {
     bind_optimizers(m);
     bind_random(m);
     bind_descent(m);
+    bind_threads(m);
 }
 
 }  // namespace steepest::STEEPEST_ISA

@@ -71,6 +71,11 @@ def check_integer(name: str, value: Any, *, low: int | None = None, high: int = 
     return number
 
 
+def check_thread_count(name: str, value: Any) -> int:
+    """Return ``value`` as an int that the core can hold, or raise: it must be an integer of at least 1."""
+    return min(check_integer(name, value, low=1), 2**31 - 1)
+
+
 def check_flag(name: str, value: Any) -> bool:
     """Return ``value``, or raise: it must be True or False."""
     if not isinstance(value, (bool, np.bool_)):

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from steepest import _native
-from steepest._validate import Array, check_finite, check_integer, is_true, plain
+from steepest._validate import Array, check_finite, check_thread_count, is_true, plain
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import MESSAGES, StopRule, combined_config
@@ -152,10 +152,11 @@ def validation_parts(data: Any) -> tuple[Any, Any, Any]:
     return data[0], data[1], data[2] if len(data) == 3 else None
 
 
-def check_threads(n_threads: Any) -> None:
-    """Raise unless the number of threads is None or an integer of at least 1."""
-    if n_threads is not None:
-        check_integer("n_threads", n_threads, low=1)
+def check_threads(n_threads: Any) -> int:
+    """Return the number of threads to use, or raise: it must be None or an integer of at least 1."""
+    if n_threads is None:
+        return _native.get_num_threads()
+    return check_thread_count("n_threads", n_threads)
 
 
 def random_seed(random_state: np.random.RandomState) -> int:

@@ -79,7 +79,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     verbose : bool, default False
         Print the loss after every epoch.
     n_threads : int, optional
-        Reserved: today a fit runs on the thread that calls it, with the GIL released.
+        How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
+        does not depend on it.
 
     Attributes
     ----------

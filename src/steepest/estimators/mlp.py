@@ -99,7 +99,8 @@ PARAMETERS = """
         Beyond scikit-learn: each is called after every epoch with a dict ("epoch", "loss", "validation_loss",
         "validation_score", ...); returning True stops the descent.
     n_threads : int, optional
-        Reserved: today a fit runs on the thread that calls it, with the GIL released.
+        How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
+        does not depend on it.
 """
 
 
@@ -370,6 +371,7 @@ class _MultiLayerPerceptron(BaseEstimator):
             shuffle=bool(self.shuffle),
             seed=seed,
             by_points=False,
+            n_threads=check_threads(self.n_threads),
             validated=validation is not None,
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
