@@ -306,7 +306,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         """Return the most probable label of each row, (n,)."""
         logits = self.decision_function(X)
         best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
-        return np.asarray(self.classes_[best])
+        return self.classes_.take(best)
 
 
 def check_labels(y: Any, rows: int) -> tuple[Array, Array]:

@@ -577,9 +577,9 @@ class _MultiLayerPerceptron(BaseEstimator):
         inputs = check_inputs(self, X, reset=False)
         weights = [plain(w, inputs.dtype) for w in self.coefs_]
         biases = [plain(b, inputs.dtype) for b in self.intercepts_]
-        output: Array = _native.core.network_forward(
+        output: Array = _native.core.network_output(
             weights, biases, inputs, self.activation, "identity"
-        )[-1]
+        )
         return output
 
 
@@ -911,8 +911,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
         logits = self._forward(X)
         if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_[logits.argmax(axis=1)])
+            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
         if logits.shape[1] == 1:
-            positive = np.minimum((logits[:, 0] > 0).astype(int), len(self.classes_) - 1)
-            return np.asarray(self.classes_[positive])
+            positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
+            return np.asarray(self.classes_.take(positive.astype(int)))
         return (logits > 0).astype(int)
