@@ -52,14 +52,17 @@ py::object bind_mse_gradient(py::object prediction, py::object target) {
         prediction, target);
 }
 
-// target: classes in [0, K) (the Python layer has checked their range), or probabilities.
+// target: classes in [0, K), or probabilities.
 py::object bind_softmax(py::object logits, py::object target) {
     auto run = [&](auto t) -> py::object {
         using T = decltype(t);
+        const bool classes = is_class_array(target);
+        if (as_array(logits).ndim() != 2 || as_array(logits).size() == 0) return not_implemented();
         const auto z = matrix<T>(logits);
+        if (classes ? !are_classes(target, z.rows, z.cols) : !comparable(logits, target))
+            return not_implemented();
         auto gradient = new_array<T>(shape_of(logits));
         T* d = gradient.mutable_data();
-        const bool classes = is_class_array(target);
         const std::int64_t* c = classes ? data<std::int64_t>(target) : nullptr;
         const T* p = classes ? nullptr : data<T>(target);
         double loss;

@@ -49,10 +49,13 @@ def polynomial_loss_gradient(
     theta: _Array, x: _Array, y: _Array, recurrence: _Recurrence, /
 ) -> tuple[float, _Array] | NotImplementedType: ...
 
-# The network. network_forward returns the activations of all layers, the output's included.
+# The network. network_forward returns the activations of all layers, network_output those of the last.
 def network_forward(
     weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
 ) -> _Arrays | NotImplementedType: ...
+def network_output(
+    weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
+) -> _Array | NotImplementedType: ...
 def network_loss_gradient(
     weights: _Sequence,
     biases: _Sequence,

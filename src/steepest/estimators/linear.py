@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from steepest import kernels
 from steepest._validate import Array, plain
@@ -19,6 +18,7 @@ from steepest.estimators.base import (
     check_weights,
     network_descent,
     report_ending,
+    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
@@ -291,7 +291,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
-        check_is_fitted(self)
+        require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         theta = np.concatenate([np.atleast_1d(self.intercept_)[None], np.atleast_2d(self.coef_).T])
         if self.coef_.ndim == 1:
