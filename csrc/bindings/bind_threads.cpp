@@ -15,7 +15,7 @@ struct alignas(128) Share {
 
 // Sums x n_runs times: (sums (n_runs,), shares that workers did, seconds). Shares are interleaved, so that
 // one that is missing or done twice is seen. Share `failing` of each run throws instead.
-py::tuple sums(Threads& threads, const py::object& x, Index n_runs, int failing) {
+py::tuple sums_of_rows(Threads& threads, const py::object& x, Index n_runs, int failing) {
     const double* values = data<double>(x);
     const Index n = as_array(x).size();
     auto sums = new_array<double>({n_runs});
@@ -52,7 +52,7 @@ void bind_threads(py::module_& m) {
     py::class_<Threads>(m, "Threads", py::module_local())
         .def(py::init<int>())
         .def("count", &Threads::count)
-        .def("sums", &sums);
+        .def("sums", &sums_of_rows);
 }
 
 }  // namespace steepest::STEEPEST_ISA

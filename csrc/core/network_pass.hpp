@@ -9,6 +9,7 @@
 #include "core/interrupt.hpp"
 #include "core/losses.hpp"
 #include "core/network.hpp"
+#include "core/shallow.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -24,7 +25,9 @@ template <class T>
 class NetworkPass {
   public:
     NetworkPass(const Network<T>& network, int shares)
-        : network_(network), threads_(static_cast<std::size_t>(shares)) {
+        : network_(network),
+          shallow_(ShallowPass<T>::fits(network)),
+          threads_(static_cast<std::size_t>(shares)) {
         const auto depth = static_cast<std::size_t>(network.depth());
         activations_.resize(depth + 1);
         derivatives_.resize(depth + 1);
@@ -48,7 +51,8 @@ class NetworkPass {
         const Index columns = data.X.cols;
         gathers_ =
             rows.index || network_.is_aliased(columns) || (first.transposed && first.columns != columns);
-        input_stride_ = gathers_ ? network_.stride(0) : columns;
+        if (shallow_) gathers_ = true;
+        input_stride_ = shallow_ ? columns : gathers_ ? network_.stride(0) : columns;
         if (gathers_) activations_[0].reserve(rows.count * input_stride_);
         input_ = gathers_ ? activations_[0].data() : data.X.row(rows.begin);
     }
@@ -86,6 +90,15 @@ class NetworkPass {
 
     // Stops between layers when the interrupt has fired; the output means nothing then.
     void forward(const T* theta, Index r0, Index r1, Interrupt* interrupt) {
+        if (shallow_) {
+            if (interrupt && interrupt->tick(layer_work(0, r1 - r0))) return;
+            const Index hidden_stride = network_.stride(1);
+            T* output = activations_[2].data() + r0;
+            ShallowPass<T>::forward(network_, data_->X, rows_.slice(r0, r1 - r0), theta,
+                                    activations_[0].data() + r0 * input_stride_,
+                                    activations_[1].data() + r0 * hidden_stride, output);
+            return activate_in_place(network_.config().output, output, r1 - r0);
+        }
         if (gathers_) gather_inputs(r0, r1);
         for (Index l = 0; l < network_.depth(); ++l) {
             if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
@@ -133,6 +146,7 @@ class NetworkPass {
 
     // dL/d pre-activation of every layer, from loss_backward's of the last.
     void backward_rows(const T* theta, Index r0, Index r1, Interrupt* interrupt) {
+        if (shallow_) return;  // backward_parameters does it
         for (Index l = network_.depth() - 1; l > 0; --l) {
             if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
             const Index in_stride = network_.stride(l), out_stride = network_.stride(l + 1);
@@ -147,6 +161,10 @@ class NetworkPass {
     // Gives the gradient with respect to a share of the parameters to the sink.
     void backward_parameters(const GradientSink<T>& sink, int share, int shares) {
         auto& thread = threads_[static_cast<std::size_t>(share)];
+        if (shallow_) {
+            if (share == 0) shallow_backward(sink, thread.buffers, thread.norms);
+            return;
+        }
         for (Index l = network_.depth() - 1; l >= 0; --l)
             dense_backward_parameters(network_.layers()[static_cast<std::size_t>(l)], rows_.count,
                                       activation(l), stride(l), d_z(l + 1), network_.stride(l + 1), sink,
@@ -158,12 +176,9 @@ class NetworkPass {
         using Kind = typename GradientSink<T>::Kind;
         PieceNorms& norms = threads_[0].norms;
         if (sink.only_steps()) return sink.finish(Kind::weights, 0, sink.gradient, network_.size(), norms);
-        for (const auto& layer : network_.layers()) {
-            sink.finish(Kind::weights, layer.weights_offset, sink.gradient + layer.weights_offset,
-                        layer.weights_size, norms);
-            sink.finish(Kind::bias, layer.bias_offset, sink.gradient + layer.bias_offset, layer.bias_size,
-                        norms);
-        }
+        for_each_piece([&](auto kind, Index offset, Index n) {
+            sink.finish(kind, offset, sink.gradient + offset, n, norms);
+        });
     }
 
     // The norm of the gradient that the sinks measured since the last call.
@@ -195,6 +210,25 @@ class NetworkPass {
         PackBuffers<T> buffers;
         PieceNorms norms;
     };
+
+    void shallow_backward(const GradientSink<T>& sink, PackBuffers<T>& buffers, PieceNorms& norms) {
+        buffers.piece.reserve(network_.size());
+        T* gradient = sink.place(0, buffers.piece.data());
+        ShallowPass<T>::backward(network_, rows_.count, activation(0), activation(1), output(), sink.theta,
+                                 gradient);
+        for_each_piece(
+            [&](auto kind, Index offset, Index n) { sink(kind, offset, gradient + offset, n, norms); });
+    }
+
+    // f(kind, offset, n) for the weights and the bias of each layer.
+    template <class F>
+    void for_each_piece(F&& f) const {
+        using Kind = typename GradientSink<T>::Kind;
+        for (const auto& layer : network_.layers()) {
+            f(Kind::weights, layer.weights_offset, layer.weights_size);
+            f(Kind::bias, layer.bias_offset, layer.bias_size);
+        }
+    }
 
     void gather_inputs(Index r0, Index r1) {
         T* to = activations_[0].data();
@@ -231,7 +265,7 @@ class NetworkPass {
     const Dataset<T>* data_ = nullptr;
     Rows rows_;
     std::vector<Buffer<T>> activations_, derivatives_, transposed_weights_;
-    bool gathers_ = true;
+    bool shallow_, gathers_ = true;
     const T* input_ = nullptr;
     Index input_stride_ = 0;
     Buffer<T> targets_, weights_;
