@@ -1,0 +1,301 @@
+// The moments of a polynomial fit, from one pass over the points. In a basis of three-term recurrence
+//     p_{k+1} = a_k x p_k - c_k p_{k-1}
+// the Gram matrix sum w p_i p_j (i, j <= L) follows from the 2L + 1 numbers nu_k = sum w p_k (Gautschi's
+// modified moments), because x p_i p_j can be read both ways; for monomials it is the Hankel matrix nu_{i+j}.
+//
+// The sums are exact but for some 1e-28 of the sum of magnitudes, at a price near that of plain sums: every
+// term is split by one fused multiply-add into a part on a fixed grid, which plain additions then add without
+// any rounding, and a small rest, whose rounding errors are too small to matter.
+#pragma once
+
+#include "core/moments.hpp"
+#include "core/polynomial.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+// x -> (x - middle) / half, y -> y / unit, each rounded once to T; half = 0 maps everything onto 0.
+struct PolynomialUnits {
+    double middle = 0, half = 1, y_unit = 1;
+};
+
+// Points are taken in groups of 2 x 8 virtual lanes, for which the recurrence fits the registers.
+inline constexpr int moment_rows = 2;
+inline constexpr int moment_group = moment_rows * lanes<double>;
+inline constexpr int moment_parts = moment_rows * Lanes<double>::parts;
+
+using MomentGroup = Vec<double>[moment_parts];
+
+STEEPEST_INLINE void load_moment_group(const double* p, MomentGroup& group) {
+    for (int v = 0; v < moment_parts; ++v) group[v] = load(p + v * width<double>);
+}
+
+// a b = q + r, with q on the grid that `big` = 1.5 2^52 grid stands for.
+STEEPEST_INLINE void split_product(Vec<double> a, Vec<double> b, Vec<double> big, Vec<double>& q,
+                                   Vec<double>& r) {
+    if constexpr (has_fma) {
+        q = fma(a, b, big) - big;
+        r = fma(a, b, -q);
+    } else {
+        const Vec<double> product = a * b;
+        q = (product + big) - big;
+        r = (product - q) + product_error(a, b, product);
+    }
+}
+
+// The least power of two that is not below x.
+inline double power_of_two_above(double x) {
+    if (!(x > 0) || !(x - x == 0)) return x;
+    std::int64_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    if ((bits & 0x000fffffffffffff) != 0) bits += 0x0010000000000000;
+    bits &= 0x7ff0000000000000;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+class PolynomialMomentSums {
+  public:
+    // The basis has coefficients up to degree 2L.
+    PolynomialMomentSums(PolynomialBasis basis, Index degree)
+        : basis_(basis),
+          degree_(degree),
+          count_(3 * degree + 3),
+          big_(count_),
+          sums_(2 * count_),
+          totals_(static_cast<std::size_t>(count_)) {
+        chebyshev_ = !basis.monomial;
+        for (Index k = 0; k < 2 * degree && chebyshev_; ++k)
+            chebyshev_ = basis.a[k] == (k == 0 ? 1 : 2) && basis.c[k] == (k == 0 ? 0 : 1);
+    }
+
+    // Adds n points. Parts of a data set that are to be added apart must begin at multiples of chunk.
+    template <class T>
+    void add(const PolynomialUnits& units, const T* x, const T* y, const T* w, Index n) {
+        for (Index first = 0; first < n; first += chunk) {
+            const Index count = n - first < chunk ? n - first : chunk;
+            read_chunk(units, x + first, y + first, w ? w + first : nullptr, count);
+            if (basis_.monomial)
+                sum_chunk<Family::monomial>(count);
+            else if (chebyshev_ && big_.data()[0] == big_.data()[2 * degree_])
+                sum_chunk<Family::chebyshev>(count);
+            else
+                sum_chunk<Family::any>(count);
+            keep_chunk();
+        }
+    }
+
+    void add(const PolynomialMomentSums& other) {
+        for (std::size_t k = 0; k < totals_.size(); ++k) add_lanes(totals_[k], other.totals_[k]);
+    }
+
+    Moments moments(double scale) const {
+        Moments m(degree_ + 1, 1, 1, scale);
+        // G_{i+1,j} = a_i/a_j (G_{i,j+1} + c_j G_{i,j-1}) - c_i G_{i-1,j}, from row 0, which is nu.
+        std::vector<DoubleDouble<>> before, row, next;
+        for (Index k = 0; k <= 2 * degree_; ++k) row.push_back(total(k));
+        for (Index i = 0; i <= degree_; ++i) {
+            for (Index j = 0; j <= degree_; ++j) m.g(i, j) = row[static_cast<std::size_t>(j)];
+            next.clear();
+            for (Index j = 0; j + 1 < static_cast<Index>(row.size()); ++j) {
+                const auto at = static_cast<std::size_t>(j);
+                DoubleDouble<> entry = row[at + 1];
+                if (!basis_.monomial) {
+                    if (j > 0) entry = entry + row[at - 1] * basis_.c[j];
+                    entry = entry * (DoubleDouble<>{basis_.a[i], 0} / DoubleDouble<>{basis_.a[j], 0});
+                    if (i > 0) entry = entry - before[at] * basis_.c[i];
+                }
+                next.push_back(entry);
+            }
+            before.swap(row);
+            row.swap(next);
+        }
+        for (Index i = 0; i <= degree_; ++i)  // what rounding has made of the two halves
+            for (Index j = 0; j < i; ++j) m.g(i, j) = m.g(j, i);
+        for (Index k = 0; k <= degree_; ++k) m.t(0, k) = total(cross_at(k));
+        m.square[0] = total(count_ - 1);
+        m.weight = m.g(0, 0).hi;
+        m.variation[0] = (m.square[0] - m.t(0, 0) * m.t(0, 0) / m.g(0, 0)).hi;
+        return m;
+    }
+
+    static constexpr Index chunk = 1024;
+
+  private:
+    enum class Family { monomial, chebyshev, any };
+    // A lane adds chunk / 8 terms of at most `bound` each: they stay below 2^53 grid.
+    static constexpr double big_for_bound = 1.5 * 4503599627370496.0 * 0x1p-45;
+
+    Index cross_at(Index k) const { return 2 * degree_ + 1 + k; }
+    DoubleDouble<> total(Index k) const { return totals_[static_cast<std::size_t>(k)].sum(); }
+
+    static void add_lanes(DoubleDoubleLanes& to, const DoubleDoubleLanes& from) {
+        for (int p = 0; p < Lanes<double>::parts; ++p) {
+            const auto sum = DoubleDouble<Vec<double>>{to.hi.part[p], to.lo.part[p]} +
+                             DoubleDouble<Vec<double>>{from.hi.part[p], from.lo.part[p]};
+            to.hi.part[p] = sum.hi;
+            to.lo.part[p] = sum.lo;
+        }
+    }
+
+    // The chunk in the units of the fit, in double; missing points get weight 0.
+    template <class T>
+    void read_chunk(const PolynomialUnits& units, const T* x, const T* y, const T* w, Index n) {
+        const T middle = static_cast<T>(units.middle), half = static_cast<T>(units.half);
+        const T y_unit = static_cast<T>(units.y_unit);
+        for (Index i = 0; i < n; ++i) x_[i] = half == 0 ? T(0) : (x[i] - middle) / half;
+        for (Index i = 0; i < n; ++i) y_[i] = y[i] / y_unit;
+        for (Index i = 0; i < n; ++i) w_[i] = w ? static_cast<double>(w[i]) : 1.0;
+        const Index end = (n + moment_group - 1) / moment_group * moment_group;
+        for (Index i = n; i < end; ++i) x_[i] = y_[i] = w_[i] = 0;
+        raise_bounds(end, w != nullptr);
+    }
+
+    static double largest(const double* values, Index n) {
+        Lanes<double> most = Lanes<double>::zero();
+        for (Index i = 0; i < n; i += lanes<double>)
+            for (int p = 0; p < Lanes<double>::parts; ++p) {
+                const Vec<double> v = load(values + i + p * width<double>), magnitude = v < 0 ? -v : v;
+                most.part[p] = magnitude > most.part[p] ? magnitude : most.part[p];
+            }
+        double result = 0;
+        for (int p = 0; p < Lanes<double>::parts; ++p)
+            for (int i = 0; i < width<double>; ++i)
+                result = most.part[p][i] > result ? most.part[p][i] : result;
+        return result;
+    }
+
+    // The grids are those of the largest values so far.
+    void raise_bounds(Index n, bool weighted) {
+        const double x = largest(x_, n), y = largest(y_, n), w = weighted ? largest(w_, n) : 1.0;
+        if (x <= x_bound_ && y <= y_bound_ && w <= w_bound_) return;
+        x_bound_ = x > x_bound_ ? x : x_bound_;
+        y_bound_ = power_of_two_above(y > y_bound_ ? y : y_bound_);
+        w_bound_ = power_of_two_above(w > w_bound_ ? w : w_bound_);
+        // |p_k| is largest at the end of an interval that contains [-1, 1], and below 1 within [-1, 1];
+        // monomials are largest at the end of any.
+        const double at = basis_.monomial || x_bound_ > 1 ? x_bound_ : 1.0;
+        double previous = 0, p = 1;
+        for (Index k = 0; k <= 2 * degree_; ++k) {
+            const double bound = power_of_two_above(1.5 * p) * w_bound_;
+            big_.data()[k] = big_for_bound * bound;
+            if (k <= degree_) big_.data()[cross_at(k)] = big_for_bound * bound * y_bound_;
+            if (k == 0) big_.data()[count_ - 1] = big_for_bound * bound * y_bound_ * y_bound_;
+            if (k == 2 * degree_) break;
+            const double next = basis_.monomial ? at * p : basis_.a[k] * at * p - basis_.c[k] * previous;
+            previous = p;
+            p = next;
+        }
+    }
+
+    STEEPEST_INLINE void add_pair(Index k, const MomentGroup& hi, const MomentGroup& lo) {
+        constexpr int parts = Lanes<double>::parts;
+        Lanes<double>* sum = sums_.data() + 2 * k;
+        for (int p = 0; p < parts; ++p) {
+            sum[0].part[p] += hi[p] + hi[parts + p];
+            sum[1].part[p] += lo[p] + lo[parts + p];
+        }
+    }
+
+    template <Family family>
+    __attribute__((noinline)) void sum_chunk(Index n) {
+        for (Index k = 0; k < 2 * count_; ++k) sums_.data()[k] = Lanes<double>::zero();
+        const double* big = big_.data();
+        MomentGroup x, y, hi, lo, hi_before, lo_before, q, r;
+        for (Index i = 0; i < n; i += moment_group) {
+            load_moment_group(x_ + i, x);
+            load_moment_group(y_ + i, y);
+            load_moment_group(w_ + i, q);
+            const Vec<double> big_0 = splat(big[0]), big_y = splat(big[cross_at(0)]),
+                              big_yy = splat(big[count_ - 1]);
+            for (int v = 0; v < moment_parts; ++v) {  // w y^2, and p_0 = w on the grid
+                Vec<double> wy, wy_rest, wyy, wyy_rest;
+                split_product(q[v], y[v], big_y, wy, wy_rest);
+                split_product(wy, y[v], big_yy, wyy, wyy_rest);
+                hi_before[v] = wyy;
+                lo_before[v] = fma(wy_rest, y[v], wyy_rest);
+                hi[v] = (q[v] + big_0) - big_0;
+                lo[v] = q[v] - hi[v];
+            }
+            add_pair(count_ - 1, hi_before, lo_before);
+            for (int v = 0; v < moment_parts; ++v) hi_before[v] = lo_before[v] = Vec<double>{};
+            for (Index k = 0; k <= 2 * degree_; ++k) {
+                add_pair(k, hi, lo);
+                if (k <= degree_) {
+                    const Vec<double> grid = splat(big[cross_at(k)]);
+                    for (int v = 0; v < moment_parts; ++v) {
+                        split_product(y[v], hi[v], grid, q[v], r[v]);
+                        r[v] = fma(y[v], lo[v], r[v]);
+                    }
+                    add_pair(cross_at(k), q, r);
+                }
+                if (k < 2 * degree_) advance<family>(k, splat(big[k + 1]), x, hi, lo, hi_before, lo_before);
+            }
+        }
+    }
+
+    // (hi, lo) <- a_k x (hi, lo) - c_k (hi_before, lo_before)
+    template <Family family>
+    STEEPEST_INLINE void advance(Index k, Vec<double> big, const MomentGroup& x, MomentGroup& hi, MomentGroup& lo,
+                                 MomentGroup& hi_before, MomentGroup& lo_before) const {
+        for (int v = 0; v < moment_parts; ++v) {
+            Vec<double> q, r;
+            if constexpr (family == Family::monomial) {
+                split_product(hi[v], x[v], big, q, r);
+                lo[v] = fma(lo[v], x[v], r);
+                hi[v] = q;
+                continue;
+            }
+            Vec<double> next, next_lo;
+            if constexpr (family == Family::chebyshev) {
+                const Vec<double> factor = k == 0 ? x[v] : x[v] + x[v];
+                split_product(hi[v], factor, big, q, r);
+                next = q - hi_before[v];  // on one grid: exact
+                next_lo = fma(lo[v], factor, r) - lo_before[v];
+            } else {
+                const Vec<double> a = splat(basis_.a[k]), c = splat(basis_.c[k]);
+                const Vec<double> factor = a * x[v], factor_rest = product_error(a, x[v], factor);
+                Vec<double> q_before, r_before;
+                split_product(hi[v], factor, big, q, r);
+                split_product(hi_before[v], c, big, q_before, r_before);
+                next = q - q_before;
+                next_lo = fma(hi[v], factor_rest, fma(lo[v], factor, r)) - fma(lo_before[v], c, r_before);
+            }
+            hi_before[v] = hi[v];
+            lo_before[v] = lo[v];
+            hi[v] = next;
+            lo[v] = next_lo;
+        }
+    }
+
+    void keep_chunk() {
+        for (Index k = 0; k < count_; ++k)
+            add_lanes(totals_[static_cast<std::size_t>(k)], {sums_.data()[2 * k], sums_.data()[2 * k + 1]});
+    }
+
+    PolynomialBasis basis_;
+    Index degree_, count_;  // nu_0 ... nu_2L, T_0 ... T_L, Y
+    bool chebyshev_;
+    double x_bound_ = -1, y_bound_ = -1, w_bound_ = -1;
+    Buffer<double> big_;            // (count,): the grid of each
+    Buffer<Lanes<double>> sums_;    // (count, 2): of the chunk, on the grid and beside it
+    std::vector<DoubleDoubleLanes> totals_;
+    alignas(lane_bytes) double x_[chunk], y_[chunk], w_[chunk];
+};
+
+// Parts of 2^16 points are summed apart, so that they may be shared out among threads, and added in order.
+template <class T>
+Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const PolynomialUnits& units, const T* x,
+                           const T* y, const T* w, Index n, Interrupt* interrupt) {  // (n,); w may be nullptr
+    constexpr Index part = 65536;
+    PolynomialMomentSums total(basis, degree);
+    for (Index first = 0; first < n; first += part) {
+        const Index count = n - first < part ? n - first : part;
+        if (interrupt && interrupt->tick(static_cast<double>(count * (12 * degree + 12)))) break;
+        PolynomialMomentSums sums(basis, degree);
+        sums.add(units, x + first, y + first, w ? w + first : nullptr, count);
+        total.add(sums);
+    }
+    return total.moments(1.0 / static_cast<double>(n));
+}
+
+}  // namespace steepest::STEEPEST_ISA
