@@ -88,6 +88,32 @@ Moments standardised(const LinearMoments& m, const py::object& x_mean, const py:
     return m.standardised(data<double>(x_mean), data<double>(x_scale), data<double>(y_mean), y_scale, intercept);
 }
 
+// Of all entries, by exact powers of two without overflow or underflow.
+py::object root_mean_square(const py::object& values) {
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            const T* from = data<T>(values);
+            const Index n = as_array(values).size();
+            if (n == 0) return py::float_(0.0);
+            const double largest = column_frames<T>({from, n, 1})[0].largest;
+            const double unit = ColumnFrame::of(0, largest).unit;
+            const double inverse = 1 / unit;
+            const double squares = sum_wide(
+                n,
+                [&](Index i) {
+                    const Vec<double> v = load_wide(from + i) * inverse;
+                    return v * v;
+                },
+                [&](Index i) {
+                    const double v = static_cast<double>(from[i]) * inverse;
+                    return v * v;
+                });
+            return py::float_(sqrt(squares / static_cast<double>(n)) * unit);
+        },
+        values);
+}
+
 // The high parts, then the low ones.
 py::array_t<double> both_parts(const std::vector<DoubleDouble<>>& values, std::vector<py::ssize_t> shape) {
     shape.insert(shape.begin(), 2);
@@ -133,6 +159,7 @@ void bind_moments(py::module_& m) {
         .def("standardised", &standardised);
     m.def("polynomial_moments", &polynomial_moments_of);
     m.def("linear_moments", &linear_moments_of);
+    m.def("root_mean_square", &root_mean_square);
     m.def("symmetric_eigenvalues", &symmetric_eigenvalues);
     m.def("curvature_range", &curvature_range);
 }
