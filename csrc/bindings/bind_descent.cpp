@@ -296,11 +296,10 @@ void bind_descent(py::module_& m) {
                   },
                   training[0]);
           });
-    m.def("moments_descent",
-          [](py::object theta, py::list slots, const Moments& moments, const Moments* validation, double l2,
-             py::dict config, py::object on_record) {
-              return moments_descent(theta, slots, moments, validation, l2, descent_config(config), on_record);
-          });
+    m.def("moments_descent", [](py::object theta, py::list slots, const Moments& moments,
+                                const Moments* validation, double l2, py::dict config, py::object on_record) {
+        return moments_descent(theta, slots, moments, validation, l2, descent_config(config), on_record);
+    });
     m.def("minimize", [](py::object function, py::object theta, py::list slots, py::dict config,
                          py::object on_record, bool record_path) {
         const DescentConfig c = descent_config(config);

@@ -1,4 +1,5 @@
-// The moments of a least-squares fit as objects that Python holds between measuring the curvature and descending.
+// The moments of a least-squares fit as objects that Python holds between measuring the curvature and
+// descending.
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
 #include "bindings/polynomial_arguments.hpp"
@@ -41,7 +42,8 @@ py::object polynomial_moments_of(const py::tuple& points, const py::object& recu
         [&](auto t) -> py::object {
             using T = decltype(t);
             const Index n = as_array(x).size();
-            if (as_array(y).size() != n || degree < 0) throw std::invalid_argument("x and y do not fit together");
+            if (as_array(y).size() != n || degree < 0)
+                throw std::invalid_argument("x and y do not fit together");
             const PolynomialBasis basis = basis_from(recurrence, 2 * degree);
             const T *x_data = data<T>(x), *y_data = data<T>(y), *w_data = weights_of<T>(w, n);
             return py::cast(measured([&](Interrupt* interrupt) {
@@ -61,8 +63,9 @@ py::object linear_moments_of(const py::tuple& rows, bool pairs) {
             if (inputs.rows != targets.rows || inputs.rows == 0)
                 throw std::invalid_argument("X and y do not fit together");
             const T* weights = weights_of<T>(w, inputs.rows);
-            return py::cast(measured(
-                [&](Interrupt* interrupt) { return LinearMoments(inputs, targets, weights, pairs, interrupt); }));
+            return py::cast(measured([&](Interrupt* interrupt) {
+                return LinearMoments(inputs, targets, weights, pairs, interrupt);
+            }));
         },
         X, y);
 }
@@ -82,10 +85,12 @@ py::array_t<double> column_statistics(const LinearMoments& m, bool about_mean) {
 
 Moments standardised(const LinearMoments& m, const py::object& x_mean, const py::object& x_scale,
                      const py::object& y_mean, double y_scale, bool intercept) {
-    for (const auto& [array, size] : {std::pair{x_mean, m.inputs()}, {x_scale, m.inputs()}, {y_mean, m.outputs()}})
+    for (const auto& [array, size] :
+         {std::pair{x_mean, m.inputs()}, {x_scale, m.inputs()}, {y_mean, m.outputs()}})
         if (!is_array_of<double>(array) || as_array(array).size() != size)
             throw std::invalid_argument("means and scales do not fit the columns");
-    return m.standardised(data<double>(x_mean), data<double>(x_scale), data<double>(y_mean), y_scale, intercept);
+    return m.standardised(data<double>(x_mean), data<double>(x_scale), data<double>(y_mean), y_scale,
+                          intercept);
 }
 
 // Of all entries, by exact powers of two without overflow or underflow.
@@ -126,19 +131,52 @@ py::array_t<double> both_parts(const std::vector<DoubleDouble<>>& values, std::v
     return array;
 }
 
-py::array_t<double> symmetric_eigenvalues(const py::array_t<double, py::array::c_style>& matrix) {
-    const SymmetricEigenvalues spectrum({matrix.data(), matrix.shape(0), matrix.shape(1)});
-    auto values = new_array<double>({matrix.shape(0)});
+SymmetricEigenvalues spectrum_of(const py::object& h) {
+    if (!is_array_of<double>(h) || as_array(h).ndim() != 2)
+        throw std::invalid_argument("not a float64 matrix");
+    const auto a = matrix<double>(h);
+    if (a.rows != a.cols || a.rows == 0) throw std::invalid_argument("not a square matrix");
+    return SymmetricEigenvalues(a);
+}
+
+py::array_t<double> symmetric_eigenvalues(const py::object& h) {
+    const auto spectrum = spectrum_of(h);
+    auto values = new_array<double>({spectrum.size()});
     for (Index k = 0; k < spectrum.size(); ++k) values.mutable_at(k) = spectrum.eigenvalue(k);
     return values;
 }
 
 // The least eigenvalue above `cutoff` times the largest, and the largest.
-py::tuple curvature_range(const py::array_t<double, py::array::c_style>& matrix, double cutoff) {
-    const SymmetricEigenvalues spectrum({matrix.data(), matrix.shape(0), matrix.shape(1)});
+py::tuple curvature_range(const py::object& h, double cutoff) {
+    const auto spectrum = spectrum_of(h);
     const double largest = spectrum.eigenvalue(spectrum.size() - 1);
     if (!(largest > 0)) return py::make_tuple(largest, largest);
-    return py::make_tuple(spectrum.eigenvalue(spectrum.count_below(cutoff * largest)), largest);
+    const Index least = spectrum.count_below(cutoff * largest);
+    return py::make_tuple(least < spectrum.size() ? spectrum.eigenvalue(least) : largest, largest);
+}
+
+// One operation on arrays (2, n) of high and low parts, for tests.
+py::array_t<double> double_double(const std::string& name, const py::object& a, const py::object& b) {
+    if (!is_array_of<double>(a) || !is_array_of<double>(b) || shape_of(a) != shape_of(b) ||
+        as_array(a).ndim() != 2 || as_array(a).shape(0) != 2)
+        throw std::invalid_argument("not two arrays (2, n)");
+    const Index n = as_array(a).shape(1);
+    auto result = new_array<double>({2, n});
+    const double *x = data<double>(a), *y = data<double>(b);
+    double* to = result.mutable_data();
+    for (Index i = 0; i < n; ++i) {
+        const DoubleDouble<> p{x[i], x[n + i]}, q{y[i], y[n + i]};
+        const DoubleDouble<> r = name == "two_sum"       ? two_sum(p.hi, q.hi)
+                                 : name == "two_product" ? two_product(p.hi, q.hi)
+                                 : name == "add"         ? p + q
+                                 : name == "subtract"    ? p - q
+                                 : name == "multiply"    ? p * q
+                                 : name == "divide"      ? p / q
+                                                         : sqrt(p);
+        to[i] = r.hi;
+        to[n + i] = r.lo;
+    }
+    return result;
 }
 
 }  // namespace
@@ -162,6 +200,7 @@ void bind_moments(py::module_& m) {
     m.def("root_mean_square", &root_mean_square);
     m.def("symmetric_eigenvalues", &symmetric_eigenvalues);
     m.def("curvature_range", &curvature_range);
+    m.def("double_double", &double_double);
 }
 
 }  // namespace steepest::STEEPEST_ISA

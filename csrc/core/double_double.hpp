@@ -109,7 +109,8 @@ struct DoubleDoubleLanes {
         std::memcpy(low, lo.part, sizeof low);
         for (int half = n / 2; half > 0; half /= 2)
             for (int i = 0; i < half; ++i) {
-                const auto sum = DoubleDouble<>{high[i], low[i]} + DoubleDouble<>{high[i + half], low[i + half]};
+                const auto sum =
+                    DoubleDouble<>{high[i], low[i]} + DoubleDouble<>{high[i + half], low[i + half]};
                 high[i] = sum.hi;
                 low[i] = sum.lo;
             }

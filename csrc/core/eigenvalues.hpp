@@ -1,5 +1,6 @@
-// Eigenvalues of a symmetric matrix: Householder's reflections make it tridiagonal, Sturm counts and bisection
-// find the eigenvalues that are asked for. No library has a hand in it, so the bits are the same everywhere.
+// Eigenvalues of a symmetric matrix: Householder's reflections make it tridiagonal, Sturm counts and
+// bisection find the eigenvalues that are asked for. No library has a hand in it, so the bits are the same
+// everywhere.
 #pragma once
 
 #include <vector>
@@ -60,7 +61,8 @@ class SymmetricEigenvalues {
         return count;
     }
 
-    // a: (n, n), overwritten. beside_[i] is the entry beside diagonal_[i] and diagonal_[i - 1]; beside_[0] = 0.
+    // a: (n, n), overwritten. beside_[i] is the entry beside diagonal_[i] and diagonal_[i - 1]; beside_[0] =
+    // 0.
     void tridiagonalise(double* a) {
         Buffer<double> v(n_), w(n_);
         for (Index k = 0; k < n_; ++k) {
@@ -72,7 +74,7 @@ class SymmetricEigenvalues {
             if (row[first] > 0) norm = -norm;
             beside_[static_cast<std::size_t>(first)] = norm;
             const double square = sum_of_squares(row + first + 1, count - 1);
-            if (square == 0) {
+            if (square < 0x1p-900) {  // nothing beside entries of 1, and its own digits would underflow
                 beside_[static_cast<std::size_t>(first)] = row[first];
                 continue;
             }

@@ -1,8 +1,10 @@
-// The moments of a linear fit: sum w a a^T over the columns a = [1, x_1 ... x_d, y_1 ... y_K], from one pass over
-// the data where it lies. Standardising is a change of variables of these sums; no copy of X is ever made.
+// The moments of a linear fit: sum w a a^T over the columns a = [1, x_1 ... x_d, y_1 ... y_K], from one pass
+// over the data where it lies. Standardising is a change of variables of these sums; no copy of X is ever
+// made.
 //
 // A column whose entries are all of one sign and of like size is first taken relative to its middle, which is
-// exact (Sterbenz), so that a large mean costs no digits; all columns are scaled by powers of two to at most 1.
+// exact (Sterbenz), so that a large mean costs no digits; all columns are scaled by powers of two to at
+// most 1.
 #pragma once
 
 #include "core/interrupt.hpp"
@@ -74,7 +76,8 @@ class LinearMoments {
         const double columns = static_cast<double>(columns_);
         for (Index first = 0; first < rows_; first += chunk) {
             const Index count = rows_ - first < chunk ? rows_ - first : chunk;
-            if (interrupt && interrupt->tick(static_cast<double>(count) * columns * (pairs ? 2 * columns : 8.0)))
+            if (interrupt &&
+                interrupt->tick(static_cast<double>(count) * columns * (pairs ? 2 * columns : 8.0)))
                 return;
             fill_right<T>({X.row(first), count, X.cols}, {y.row(first), count, y.cols});
             if (w) fill_left(w + first, count);
@@ -101,7 +104,8 @@ class LinearMoments {
         if (about_mean) return sqrt(variance).hi * frame.unit;
         // In units of the larger of shift and unit, so that squares neither overflow nor underflow.
         const double size = frame.unit > frame.largest ? frame.unit : frame.largest;
-        const auto middle = z * (frame.unit / size) + DoubleDouble<>{frame.shift, 0} / DoubleDouble<>{size, 0};
+        const auto middle =
+            z * (frame.unit / size) + DoubleDouble<>{frame.shift, 0} / DoubleDouble<>{size, 0};
         const double ratio = frame.unit / size;
         return sqrt(variance * (ratio * ratio) + middle * middle).hi * size;
     }
@@ -135,8 +139,8 @@ class LinearMoments {
             const Index target = 1 + inputs_ + k;
             for (Index i = 0; i < m.features; ++i) m.t(k, i) = entry(first + i, target);
             m.square[static_cast<std::size_t>(k)] = entry(target, target);
-            const auto about_mean = m.square[static_cast<std::size_t>(k)] -
-                                    entry(0, target) * entry(0, target) / entry(0, 0);
+            const auto about_mean =
+                m.square[static_cast<std::size_t>(k)] - entry(0, target) * entry(0, target) / entry(0, 0);
             m.variation[static_cast<std::size_t>(k)] = about_mean.hi;
         }
         m.weight = entry(0, 0).hi;
@@ -192,7 +196,8 @@ class LinearMoments {
         const double inverse = 1 / frames_[static_cast<std::size_t>(at + j)].unit;
         double* column = right_.data() + (at + j) * chunk;
         if (a.cols == 1)
-            for (Index i = first; i < a.rows; ++i) column[i] = (static_cast<double>(a.data[i]) - shift) * inverse;
+            for (Index i = first; i < a.rows; ++i)
+                column[i] = (static_cast<double>(a.data[i]) - shift) * inverse;
         else
             for (Index i = first; i < a.rows; ++i)
                 column[i] = (static_cast<double>(a.data[i * a.cols + j]) - shift) * inverse;
@@ -269,7 +274,8 @@ class LinearMoments {
                     const Vec<double> a = load(left + r * chunk + at);
                     for (int c = 0; c < Columns; ++c) {
                         add_exactly(a, b[c], sum[r][c], error[r][c]);
-                        if constexpr (Weighted) error[r][c] = fma(load(rest + r * chunk + at), b[c], error[r][c]);
+                        if constexpr (Weighted)
+                            error[r][c] = fma(load(rest + r * chunk + at), b[c], error[r][c]);
                     }
                 }
             }
@@ -281,7 +287,8 @@ class LinearMoments {
         }
         for (int r = 0; r < Rows; ++r)
             for (int c = 0; c < Columns; ++c)
-                if (i + r < columns_ && j + c < columns_ && i + r <= j + c && (Rows == 1 || i + r <= inputs_)) {
+                if (i + r < columns_ && j + c < columns_ && i + r <= j + c &&
+                    (Rows == 1 || i + r <= inputs_)) {
                     auto& to = sums_[static_cast<std::size_t>((i + r) * columns_ + j + c)];
                     to = to + two_sum(high[r][c].sum(), low[r][c].sum());
                 }
@@ -303,8 +310,8 @@ class LinearMoments {
 
     Index inputs_, rows_, columns_;
     double weight_unit_ = 1;
-    std::vector<ColumnFrame> frames_;    // of [1, x_1 ... x_d, y_1 ... y_K]
-    std::vector<DoubleDouble<>> sums_;   // (columns, columns): the upper triangle, without y_k y_l
+    std::vector<ColumnFrame> frames_;   // of [1, x_1 ... x_d, y_1 ... y_K]
+    std::vector<DoubleDouble<>> sums_;  // (columns, columns): the upper triangle, without y_k y_l
     Buffer<double> right_, left_, left_rest_;
 };
 

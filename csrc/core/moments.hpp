@@ -2,8 +2,9 @@
 //     G = sum w phi phi^T,   T_k = sum w y_k phi,   Y_k = sum w y_k^2
 // say all there is to say, at any theta:
 //     J(theta) = scale sum_k (Y_k - 2 theta_k.T_k + theta_k.G theta_k) + l2/2 sum theta_weights^2
-// Near a good fit that difference cancels, so the moments and the difference are carried in double-double: the
-// loss is then right to some 30 digits of Y, and the gradient more exact than a pass over the data gives it.
+// Near a good fit that difference cancels, so the moments and the difference are carried in double-double:
+// the loss is then right to some 30 digits of Y, and the gradient more exact than a pass over the data gives
+// it.
 #pragma once
 
 #include <vector>
@@ -17,9 +18,9 @@ namespace steepest::STEEPEST_ISA {
 
 struct Moments {
     Index features = 0, outputs = 1;
-    Index first_weight = 0;  // 1 if the first feature is the constant, which no penalty touches
-    double scale = 1;        // 1 / (rows x outputs)
-    double weight = 0;       // sum w
+    Index first_weight = 0;              // 1 if the first feature is the constant, which no penalty touches
+    double scale = 1;                    // 1 / (rows x outputs)
+    double weight = 0;                   // sum w
     std::vector<DoubleDouble<>> gram;    // (features, features)
     std::vector<DoubleDouble<>> cross;   // (outputs, features)
     std::vector<DoubleDouble<>> square;  // (outputs,)
@@ -59,8 +60,9 @@ struct Moments {
     }
 };
 
-// J and its gradient as the descent sees them, at O(features^2) for a step. Parameters are (outputs, features);
-// whole vectors are read and written, so that theta and gradient need `slack` more entries at their ends.
+// J and its gradient as the descent sees them, at O(features^2) for a step. Parameters are (outputs,
+// features); whole vectors are read and written, so that theta and gradient need `slack` more entries at
+// their ends.
 class MomentsObjective {
   public:
     using Scalar = double;
@@ -99,7 +101,8 @@ class MomentsObjective {
     double loss_gradient(Rows, const double* theta, double* gradient) {
         DoubleDouble<> error{};
         for (Index k = 0; k < moments_.outputs; ++k) {
-            if (interrupt_ && interrupt_->tick(static_cast<double>(4 * stride_ * moments_.features))) return 0;
+            if (interrupt_ && interrupt_->tick(static_cast<double>(4 * stride_ * moments_.features)))
+                return 0;
             error = error + squared_error(k, theta + k * moments_.features, gradient + k * moments_.features);
         }
         double penalty = 0;
@@ -143,8 +146,8 @@ class MomentsObjective {
         return {load(p + part * width<double>), load(p + lane_count + part * width<double>)};
     }
 
-    // gradient = 2 scale (G theta - T);  returns Y + theta.(G theta - 2 T), which is a sum of squares and so not
-    // negative, whatever rounding says.
+    // gradient = 2 scale (G theta - T);  returns Y + theta.(G theta - 2 T), which is a sum of squares and so
+    // not negative, whatever rounding says.
     DoubleDouble<> squared_error(Index k, const double* theta, double* gradient) {
         DoubleDoubleLanes sum;
         const Index blocks = stride_ / lane_count;

@@ -235,8 +235,8 @@ class PolynomialMomentSums {
 
     // (hi, lo) <- a_k x (hi, lo) - c_k (hi_before, lo_before)
     template <Family family>
-    STEEPEST_INLINE void advance(Index k, Vec<double> big, const MomentGroup& x, MomentGroup& hi, MomentGroup& lo,
-                                 MomentGroup& hi_before, MomentGroup& lo_before) const {
+    STEEPEST_INLINE void advance(Index k, Vec<double> big, const MomentGroup& x, MomentGroup& hi,
+                                 MomentGroup& lo, MomentGroup& hi_before, MomentGroup& lo_before) const {
         for (int v = 0; v < moment_parts; ++v) {
             Vec<double> q, r;
             if constexpr (family == Family::monomial) {
@@ -276,16 +276,17 @@ class PolynomialMomentSums {
     Index degree_, count_;  // nu_0 ... nu_2L, T_0 ... T_L, Y
     bool chebyshev_;
     double x_bound_ = -1, y_bound_ = -1, w_bound_ = -1;
-    Buffer<double> big_;            // (count,): the grid of each
-    Buffer<Lanes<double>> sums_;    // (count, 2): of the chunk, on the grid and beside it
+    Buffer<double> big_;          // (count,): the grid of each
+    Buffer<Lanes<double>> sums_;  // (count, 2): of the chunk, on the grid and beside it
     std::vector<DoubleDoubleLanes> totals_;
     alignas(lane_bytes) double x_[chunk], y_[chunk], w_[chunk];
 };
 
 // Parts of 2^16 points are summed apart, so that they may be shared out among threads, and added in order.
 template <class T>
-Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const PolynomialUnits& units, const T* x,
-                           const T* y, const T* w, Index n, Interrupt* interrupt) {  // (n,); w may be nullptr
+Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const PolynomialUnits& units,
+                           const T* x, const T* y, const T* w, Index n,
+                           Interrupt* interrupt) {  // (n,); w may be nullptr
     constexpr Index part = 65536;
     PolynomialMomentSums total(basis, degree);
     for (Index first = 0; first < n; first += part) {

@@ -32,7 +32,8 @@ def moments_are_faster(
     """
     direct = 2.0 * rows * features * outputs
     from_moments = 8.0 * features**2 * outputs
-    return rows * measuring + steps * from_moments < steps * direct
+    saved = direct - from_moments
+    return saved > 0 and rows * measuring < steps * saved
 
 
 def curvature_range(hessian: Array) -> tuple[float, float]:
