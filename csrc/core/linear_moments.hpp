@@ -103,10 +103,9 @@ class LinearMoments {
         const auto variance = sum(1 + j, 1 + j) / sum(0, 0) - z * z;
         if (about_mean) return sqrt(variance).hi * frame.unit;
         // In units of the larger of shift and unit, so that squares neither overflow nor underflow.
-        const double size = frame.unit > frame.largest ? frame.unit : frame.largest;
-        const auto middle =
-            z * (frame.unit / size) + DoubleDouble<>{frame.shift, 0} / DoubleDouble<>{size, 0};
-        const double ratio = frame.unit / size;
+        const double largest = frame.largest > frame.unit ? frame.largest : frame.unit;
+        const double size = ColumnFrame::of(0, largest).unit, ratio = frame.unit / size;
+        const auto middle = z * ratio + DoubleDouble<>{frame.shift / size, 0};
         return sqrt(variance * (ratio * ratio) + middle * middle).hi * size;
     }
     double largest(Index j) const { return frames_[static_cast<std::size_t>(1 + j)].largest; }
@@ -120,9 +119,9 @@ class LinearMoments {
         for (Index j = 0; j + 1 < columns_; ++j) {
             const auto& frame = frames_[static_cast<std::size_t>(1 + j)];
             const double mean = j < inputs_ ? x_mean[j] : y_mean[j - inputs_];
-            const DoubleDouble<> scale{j < inputs_ ? x_scale[j] : y_scale, 0};
-            a.push_back(DoubleDouble<>{frame.unit, 0} / scale);
-            b.push_back(two_sum(frame.shift, -mean) / scale);
+            const DoubleDouble<> scale{(j < inputs_ ? x_scale[j] : y_scale) / frame.unit, 0};
+            a.push_back(DoubleDouble<>{1, 0} / scale);
+            b.push_back(two_sum(frame.shift / frame.unit, -mean / frame.unit) / scale);
         }
         auto entry = [&](Index i, Index j) {
             const auto p = static_cast<std::size_t>(i), q = static_cast<std::size_t>(j);
