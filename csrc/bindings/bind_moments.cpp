@@ -93,27 +93,34 @@ Moments standardised(const LinearMoments& m, const py::object& x_mean, const py:
                           intercept);
 }
 
-// Of all entries, by exact powers of two without overflow or underflow.
+// sum (unit a_i)^2
+template <class T>
+double scaled_squares(const T* a, Index n, double unit) {
+    return sum_wide(
+        n,
+        [&](Index i) {
+            const Vec<double> v = load_wide(a + i) * unit;
+            return v * v;
+        },
+        [&](Index i) {
+            const double v = static_cast<double>(a[i]) * unit;
+            return v * v;
+        });
+}
+
+// Of all entries; by an exact power of two where squares would overflow or underflow.
 py::object root_mean_square(const py::object& values) {
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
-            const T* from = data<T>(values);
+            const T* a = data<T>(values);
             const Index n = as_array(values).size();
             if (n == 0) return py::float_(0.0);
-            const double largest = column_frames<T>({from, n, 1})[0].largest;
-            const double unit = ColumnFrame::of(0, largest).unit;
-            const double inverse = 1 / unit;
-            const double squares = sum_wide(
-                n,
-                [&](Index i) {
-                    const Vec<double> v = load_wide(from + i) * inverse;
-                    return v * v;
-                },
-                [&](Index i) {
-                    const double v = static_cast<double>(from[i]) * inverse;
-                    return v * v;
-                });
+            double unit = 1, squares = scaled_squares(a, n, 1);
+            if (!(squares > 1e-250 && squares < 1e300)) {
+                unit = ColumnFrame::of(0, column_frames<T>({a, n, 1})[0].largest).unit;
+                squares = scaled_squares(a, n, 1 / unit);
+            }
             return py::float_(sqrt(squares / static_cast<double>(n)) * unit);
         },
         values);

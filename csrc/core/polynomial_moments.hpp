@@ -25,10 +25,6 @@ inline constexpr int moment_parts = moment_rows * Lanes<double>::parts;
 
 using MomentGroup = Vec<double>[moment_parts];
 
-STEEPEST_INLINE void load_moment_group(const double* p, MomentGroup& group) {
-    for (int v = 0; v < moment_parts; ++v) group[v] = load(p + v * width<double>);
-}
-
 // a b = q + r, with q on the grid that `big` = 1.5 2^52 grid stands for.
 STEEPEST_INLINE void split_product(Vec<double> a, Vec<double> b, Vec<double> big, Vec<double>& q,
                                    Vec<double>& r) {
@@ -71,15 +67,19 @@ class PolynomialMomentSums {
     // Adds n points. Parts of a data set that are to be added apart must begin at multiples of chunk.
     template <class T>
     void add(const PolynomialUnits& units, const T* x, const T* y, const T* w, Index n) {
+        const T middle = static_cast<T>(units.middle), half = static_cast<T>(units.half);
+        const T y_unit = static_cast<T>(units.y_unit);
         for (Index first = 0; first < n; first += chunk) {
+            const Points<T> points{x + first, y + first, w ? w + first : nullptr, middle, half, y_unit};
             const Index count = n - first < chunk ? n - first : chunk;
-            read_chunk(units, x + first, y + first, w ? w + first : nullptr, count);
+            raise_bounds(largest(points.x, count, middle, half), largest(points.y, count, T(0), y_unit),
+                         w ? largest(points.w, count, T(0), T(1)) : 1.0);
             if (basis_.monomial)
-                sum_chunk<Family::monomial>(count);
+                sum_chunk<Family::monomial>(points, count);
             else if (chebyshev_ && big_.data()[0] == big_.data()[2 * degree_])
-                sum_chunk<Family::chebyshev>(count);
+                sum_chunk<Family::chebyshev>(points, count);
             else
-                sum_chunk<Family::any>(count);
+                sum_chunk<Family::any>(points, count);
             keep_chunk();
         }
     }
@@ -118,10 +118,58 @@ class PolynomialMomentSums {
         return m;
     }
 
-    static constexpr Index chunk = 1024;
+    static constexpr Index chunk = 2048;
 
   private:
     enum class Family { monomial, chebyshev, any };
+
+    // Where the data lie, and the units that they are read in.
+    template <class T>
+    struct Points {
+        const T *x, *y, *w;  // w may be nullptr
+        T middle, half, y_unit;
+
+        // (a_i - offset) / unit of a group, each rounded to T; the division is at work beside the sums.
+        static STEEPEST_INLINE void read(const T* a, T offset, T unit, MomentGroup& group) {
+            typedef typename VectorType<T, width<double>* static_cast<int>(sizeof(T))>::type Entries;
+            for (int v = 0; v < moment_parts; ++v) {
+                Entries entries;
+                std::memcpy(&entries, a + v * width<double>, sizeof entries);
+                group[v] =
+                    __builtin_convertvector(unit == 0 ? Entries{} : (entries - offset) / unit, Vec<double>);
+            }
+        }
+        // The next chunk is on its way while this one is summed.
+        STEEPEST_INLINE void prefetch(Index i) const {
+            for (Index line = 0; line < moment_group; line += 64 / static_cast<Index>(sizeof(T))) {
+                __builtin_prefetch(x + i + line);
+                __builtin_prefetch(y + i + line);
+                if (w) __builtin_prefetch(w + i + line);
+            }
+        }
+        // Beyond the last point there are points of weight 0.
+        STEEPEST_INLINE void read(Index i, Index n, MomentGroup& x_group, MomentGroup& y_group,
+                                  MomentGroup& w_group) const {
+            if (i + moment_group <= n) {
+                read(x + i, middle, half, x_group);
+                read(y + i, T(0), y_unit, y_group);
+                if (w) read(w + i, T(0), T(1), w_group);
+                for (int v = 0; v < moment_parts && !w; ++v) w_group[v] = Vec<double>{} + 1.0;
+                return;
+            }
+            T rest[3][moment_group] = {};
+            for (Index j = 0; i + j < n; ++j) {
+                rest[0][j] = x[i + j];
+                rest[1][j] = y[i + j];
+                rest[2][j] = w ? w[i + j] : T(1);
+            }
+            for (Index j = n - i; j < moment_group; ++j) rest[0][j] = middle;
+            read(rest[0], middle, half, x_group);
+            read(rest[1], T(0), y_unit, y_group);
+            read(rest[2], T(0), T(1), w_group);
+        }
+    };
+
     // A lane adds chunk / 8 terms of at most `bound` each: they stay below 2^53 grid.
     static constexpr double big_for_bound = 1.5 * 4503599627370496.0 * 0x1p-45;
 
@@ -137,36 +185,31 @@ class PolynomialMomentSums {
         }
     }
 
-    // The chunk in the units of the fit, in double; missing points get weight 0.
+    // max |(a_i - middle) / unit|: rounding is monotonic, so that only one entry needs the division.
     template <class T>
-    void read_chunk(const PolynomialUnits& units, const T* x, const T* y, const T* w, Index n) {
-        const T middle = static_cast<T>(units.middle), half = static_cast<T>(units.half);
-        const T y_unit = static_cast<T>(units.y_unit);
-        for (Index i = 0; i < n; ++i) x_[i] = half == 0 ? T(0) : (x[i] - middle) / half;
-        for (Index i = 0; i < n; ++i) y_[i] = y[i] / y_unit;
-        for (Index i = 0; i < n; ++i) w_[i] = w ? static_cast<double>(w[i]) : 1.0;
-        const Index end = (n + moment_group - 1) / moment_group * moment_group;
-        for (Index i = n; i < end; ++i) x_[i] = y_[i] = w_[i] = 0;
-        raise_bounds(end, w != nullptr);
-    }
-
-    static double largest(const double* values, Index n) {
-        Lanes<double> most = Lanes<double>::zero();
-        for (Index i = 0; i < n; i += lanes<double>)
-            for (int p = 0; p < Lanes<double>::parts; ++p) {
-                const Vec<double> v = load(values + i + p * width<double>), magnitude = v < 0 ? -v : v;
-                most.part[p] = magnitude > most.part[p] ? magnitude : most.part[p];
+    static double largest(const T* a, Index n, T middle, T unit) {
+        constexpr int chains = 4;
+        Vec<T> most[chains] = {};
+        const Vec<T> center = splat(middle);
+        Index i = 0;
+        for (; i + chains * width<T> <= n; i += chains * width<T>)
+            for (int c = 0; c < chains; ++c) {
+                const Vec<T> distance = load(a + i + c * width<T>) - center;
+                const Vec<T> magnitude = distance < 0 ? -distance : distance;
+                most[c] = magnitude > most[c] ? magnitude : most[c];
             }
-        double result = 0;
-        for (int p = 0; p < Lanes<double>::parts; ++p)
-            for (int i = 0; i < width<double>; ++i)
-                result = most.part[p][i] > result ? most.part[p][i] : result;
-        return result;
+        T largest = 0;
+        for (; i < n; ++i) {
+            const T distance = a[i] - middle, magnitude = distance < 0 ? -distance : distance;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        for (int c = 0; c < chains; ++c)
+            for (int k = 0; k < width<T>; ++k) largest = most[c][k] > largest ? most[c][k] : largest;
+        return static_cast<double>(unit == 0 ? T(0) : largest / unit);
     }
 
     // The grids are those of the largest values so far.
-    void raise_bounds(Index n, bool weighted) {
-        const double x = largest(x_, n), y = largest(y_, n), w = weighted ? largest(w_, n) : 1.0;
+    void raise_bounds(double x, double y, double w) {
         if (x <= x_bound_ && y <= y_bound_ && w <= w_bound_) return;
         x_bound_ = x > x_bound_ ? x : x_bound_;
         y_bound_ = power_of_two_above(y > y_bound_ ? y : y_bound_);
@@ -196,15 +239,14 @@ class PolynomialMomentSums {
         }
     }
 
-    template <Family family>
-    __attribute__((noinline)) void sum_chunk(Index n) {
+    template <Family family, class T>
+    __attribute__((noinline)) void sum_chunk(const Points<T>& points, Index n) {
         for (Index k = 0; k < 2 * count_; ++k) sums_.data()[k] = Lanes<double>::zero();
         const double* big = big_.data();
         MomentGroup x, y, hi, lo, hi_before, lo_before, q, r;
         for (Index i = 0; i < n; i += moment_group) {
-            load_moment_group(x_ + i, x);
-            load_moment_group(y_ + i, y);
-            load_moment_group(w_ + i, q);
+            points.read(i, n, x, y, q);
+            points.prefetch(i + chunk);
             const Vec<double> big_0 = splat(big[0]), big_y = splat(big[cross_at(0)]),
                               big_yy = splat(big[count_ - 1]);
             for (int v = 0; v < moment_parts; ++v) {  // w y^2, and p_0 = w on the grid
@@ -279,7 +321,6 @@ class PolynomialMomentSums {
     Buffer<double> big_;          // (count,): the grid of each
     Buffer<Lanes<double>> sums_;  // (count, 2): of the chunk, on the grid and beside it
     std::vector<DoubleDoubleLanes> totals_;
-    alignas(lane_bytes) double x_[chunk], y_[chunk], w_[chunk];
 };
 
 // Parts of 2^16 points are summed apart, so that they may be shared out among threads, and added in order.
