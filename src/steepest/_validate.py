@@ -6,7 +6,7 @@ A message names the argument, says what was wrong (shape, dtype, row and column)
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -206,9 +206,3 @@ def parameter_pairs(
                 )
         pairs.append((part, numeric_array(f"gradient of {label}", part_gradient), part_slots))
     return pairs
-
-
-def chunks(n: int, size: int) -> Iterator[slice]:
-    """Yield slices of ``size`` that cover ``range(n)``."""
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))

@@ -49,11 +49,17 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square. With
     ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
 
+    Full-batch descent needs the data once: where that is faster, by shape and limits alone, the same steps are made
+    from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30 digits) and
+    standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X. Mini-batches
+    of a standardised model, and full batches of fewer rows than four for each feature, use a standardised copy.
+
     Parameters
     ----------
     learning_rate : float or "auto", default "auto"
-        A number is that of plain gradient descent. "auto" measures the curvature first and uses the heavy-ball
-        rate and momentum that are optimal for it (mini-batches: a rate that is stable for it).
+        A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
+        data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
+        for it).
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
     schedule : Schedule, optional

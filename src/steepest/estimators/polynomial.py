@@ -47,6 +47,10 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
     descent gets there: the condition number of monomials grows exponentially with the degree, that of Chebyshev
     and Legendre polynomials on evenly spread points hardly at all.
 
+    Full-batch descent needs the points once: where that is faster, by shape and limits alone, the same steps are
+    made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of N.
+    They are carried in double-double (some 30 digits).
+
     Parameters
     ----------
     degree : int, default 3
@@ -76,7 +80,8 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
 
     References
     ----------
-    Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Polyak (1964) for the
+    Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Gautschi (1982), *On
+    generating orthogonal polynomials*, for the Gram matrix from moments of the basis; Polyak (1964) for the
     momentum of ``learning_rate="auto"``.
 
     Examples
