@@ -23,8 +23,6 @@ inline constexpr int moment_rows = 2;
 inline constexpr int moment_group = moment_rows * lanes<double>;
 inline constexpr int moment_parts = moment_rows * Lanes<double>::parts;
 
-using MomentGroup = Vec<double>[moment_parts];
-
 // a b = q + r, with q on the grid that `big` = 1.5 2^52 grid stands for.
 STEEPEST_INLINE void split_product(Vec<double> a, Vec<double> b, Vec<double> big, Vec<double>& q,
                                    Vec<double>& r) {
@@ -130,9 +128,10 @@ class PolynomialMomentSums {
         T middle, half, y_unit;
 
         // (a_i - offset) / unit of a group, each rounded to T; the division is at work beside the sums.
-        static STEEPEST_INLINE void read(const T* a, T offset, T unit, MomentGroup& group) {
+        template <int N>
+        static STEEPEST_INLINE void read(const T* a, T offset, T unit, Vec<double> (&group)[N]) {
             typedef typename VectorType<T, width<double>* static_cast<int>(sizeof(T))>::type Entries;
-            for (int v = 0; v < moment_parts; ++v) {
+            for (int v = 0; v < N; ++v) {
                 Entries entries;
                 std::memcpy(&entries, a + v * width<double>, sizeof entries);
                 group[v] =
@@ -140,30 +139,32 @@ class PolynomialMomentSums {
             }
         }
         // The next chunk is on its way while this one is summed.
-        STEEPEST_INLINE void prefetch(Index i) const {
-            for (Index line = 0; line < moment_group; line += 64 / static_cast<Index>(sizeof(T))) {
+        STEEPEST_INLINE void prefetch(Index i, Index points) const {
+            for (Index line = 0; line < points; line += 64 / static_cast<Index>(sizeof(T))) {
                 __builtin_prefetch(x + i + line);
                 __builtin_prefetch(y + i + line);
                 if (w) __builtin_prefetch(w + i + line);
             }
         }
         // Beyond the last point there are points of weight 0.
-        STEEPEST_INLINE void read(Index i, Index n, MomentGroup& x_group, MomentGroup& y_group,
-                                  MomentGroup& w_group) const {
-            if (i + moment_group <= n) {
+        template <int N>
+        STEEPEST_INLINE void read(Index i, Index n, Vec<double> (&x_group)[N], Vec<double> (&y_group)[N],
+                                  Vec<double> (&w_group)[N]) const {
+            constexpr Index size = N * width<double>;
+            if (i + size <= n) {
                 read(x + i, middle, half, x_group);
                 read(y + i, T(0), y_unit, y_group);
                 if (w) read(w + i, T(0), T(1), w_group);
-                for (int v = 0; v < moment_parts && !w; ++v) w_group[v] = Vec<double>{} + 1.0;
+                for (int v = 0; v < N && !w; ++v) w_group[v] = Vec<double>{} + 1.0;
                 return;
             }
-            T rest[3][moment_group] = {};
+            T rest[3][size] = {};
             for (Index j = 0; i + j < n; ++j) {
                 rest[0][j] = x[i + j];
                 rest[1][j] = y[i + j];
                 rest[2][j] = w ? w[i + j] : T(1);
             }
-            for (Index j = n - i; j < moment_group; ++j) rest[0][j] = middle;
+            for (Index j = n - i; j < size; ++j) rest[0][j] = middle;
             read(rest[0], middle, half, x_group);
             read(rest[1], T(0), y_unit, y_group);
             read(rest[2], T(0), T(1), w_group);
@@ -230,56 +231,66 @@ class PolynomialMomentSums {
         }
     }
 
-    STEEPEST_INLINE void add_pair(Index k, const MomentGroup& hi, const MomentGroup& lo) {
+    template <int N>
+    STEEPEST_INLINE void add_pair(Index k, const Vec<double> (&hi)[N], const Vec<double> (&lo)[N]) {
         constexpr int parts = Lanes<double>::parts;
         Lanes<double>* sum = sums_.data() + 2 * k;
-        for (int p = 0; p < parts; ++p) {
-            sum[0].part[p] += hi[p] + hi[parts + p];
-            sum[1].part[p] += lo[p] + lo[parts + p];
-        }
+        for (int g = 0; g < N; g += moment_parts)
+            for (int p = 0; p < parts; ++p) {
+                sum[0].part[p] += hi[g + p] + hi[g + parts + p];
+                sum[1].part[p] += lo[g + p] + lo[g + parts + p];
+            }
     }
 
     template <Family family, class T>
     __attribute__((noinline)) void sum_chunk(const Points<T>& points, Index n) {
         for (Index k = 0; k < 2 * count_; ++k) sums_.data()[k] = Lanes<double>::zero();
+        Index i = 0;
+        if constexpr (family == Family::monomial && vector_bytes == 64)  // registers for two groups at once
+            for (; i + 2 * moment_group <= n; i += 2 * moment_group)
+                sum_group<family, 2 * moment_parts>(points, i, n);
+        for (; i < n; i += moment_group) sum_group<family, moment_parts>(points, i, n);
+    }
+
+    template <Family family, int N, class T>
+    STEEPEST_INLINE void sum_group(const Points<T>& points, Index i, Index n) {
         const double* big = big_.data();
-        MomentGroup x, y, hi, lo, hi_before, lo_before, q, r;
-        for (Index i = 0; i < n; i += moment_group) {
-            points.read(i, n, x, y, q);
-            points.prefetch(i + chunk);
-            const Vec<double> big_0 = splat(big[0]), big_y = splat(big[cross_at(0)]),
-                              big_yy = splat(big[count_ - 1]);
-            for (int v = 0; v < moment_parts; ++v) {  // w y^2, and p_0 = w on the grid
-                Vec<double> wy, wy_rest, wyy, wyy_rest;
-                split_product(q[v], y[v], big_y, wy, wy_rest);
-                split_product(wy, y[v], big_yy, wyy, wyy_rest);
-                hi_before[v] = wyy;
-                lo_before[v] = fma(wy_rest, y[v], wyy_rest);
-                hi[v] = (q[v] + big_0) - big_0;
-                lo[v] = q[v] - hi[v];
-            }
-            add_pair(count_ - 1, hi_before, lo_before);
-            for (int v = 0; v < moment_parts; ++v) hi_before[v] = lo_before[v] = Vec<double>{};
-            for (Index k = 0; k <= 2 * degree_; ++k) {
-                add_pair(k, hi, lo);
-                if (k <= degree_) {
-                    const Vec<double> grid = splat(big[cross_at(k)]);
-                    for (int v = 0; v < moment_parts; ++v) {
-                        split_product(y[v], hi[v], grid, q[v], r[v]);
-                        r[v] = fma(y[v], lo[v], r[v]);
-                    }
-                    add_pair(cross_at(k), q, r);
+        Vec<double> x[N], y[N], hi[N], lo[N], hi_before[N], lo_before[N], q[N], r[N];
+        points.read(i, n, x, y, q);
+        points.prefetch(i + chunk, N * width<double>);
+        const Vec<double> big_0 = splat(big[0]), big_y = splat(big[cross_at(0)]),
+                          big_yy = splat(big[count_ - 1]);
+        for (int v = 0; v < N; ++v) {  // w y^2, and p_0 = w on the grid
+            Vec<double> wy, wy_rest, wyy, wyy_rest;
+            split_product(q[v], y[v], big_y, wy, wy_rest);
+            split_product(wy, y[v], big_yy, wyy, wyy_rest);
+            hi_before[v] = wyy;
+            lo_before[v] = fma(wy_rest, y[v], wyy_rest);
+            hi[v] = (q[v] + big_0) - big_0;
+            lo[v] = q[v] - hi[v];
+        }
+        add_pair(count_ - 1, hi_before, lo_before);
+        for (int v = 0; v < N; ++v) hi_before[v] = lo_before[v] = Vec<double>{};
+        for (Index k = 0; k <= 2 * degree_; ++k) {
+            add_pair(k, hi, lo);
+            if (k <= degree_) {
+                const Vec<double> grid = splat(big[cross_at(k)]);
+                for (int v = 0; v < N; ++v) {
+                    split_product(y[v], hi[v], grid, q[v], r[v]);
+                    r[v] = fma(y[v], lo[v], r[v]);
                 }
-                if (k < 2 * degree_) advance<family>(k, splat(big[k + 1]), x, hi, lo, hi_before, lo_before);
+                add_pair(cross_at(k), q, r);
             }
+            if (k < 2 * degree_) advance<family>(k, splat(big[k + 1]), x, hi, lo, hi_before, lo_before);
         }
     }
 
     // (hi, lo) <- a_k x (hi, lo) - c_k (hi_before, lo_before)
-    template <Family family>
-    STEEPEST_INLINE void advance(Index k, Vec<double> big, const MomentGroup& x, MomentGroup& hi,
-                                 MomentGroup& lo, MomentGroup& hi_before, MomentGroup& lo_before) const {
-        for (int v = 0; v < moment_parts; ++v) {
+    template <Family family, int N>
+    STEEPEST_INLINE void advance(Index k, Vec<double> big, const Vec<double> (&x)[N], Vec<double> (&hi)[N],
+                                 Vec<double> (&lo)[N], Vec<double> (&hi_before)[N],
+                                 Vec<double> (&lo_before)[N]) const {
+        for (int v = 0; v < N; ++v) {
             Vec<double> q, r;
             if constexpr (family == Family::monomial) {
                 split_product(hi[v], x[v], big, q, r);
