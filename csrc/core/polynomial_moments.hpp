@@ -246,7 +246,7 @@ class PolynomialMomentSums {
     __attribute__((noinline)) void sum_chunk(const Points<T>& points, Index n) {
         for (Index k = 0; k < 2 * count_; ++k) sums_.data()[k] = Lanes<double>::zero();
         Index i = 0;
-        if constexpr (family == Family::monomial && vector_bytes == 64)  // registers for two groups at once
+        if constexpr (family != Family::any && vector_bytes == 64)  // registers hold two groups at once
             for (; i + 2 * moment_group <= n; i += 2 * moment_group)
                 sum_group<family, 2 * moment_parts>(points, i, n);
         for (; i < n; i += moment_group) sum_group<family, moment_parts>(points, i, n);
