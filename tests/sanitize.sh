@@ -68,7 +68,9 @@ for sanitizer; do
         ;;
     thread)
         build tsan thread
-        run tsan libtsan.so TSAN_OPTIONS=halt_on_error=0:exitcode=66:suppressions=tests/tsan.supp \
+        # die_after_fork=0: some tests fork a process that has threads, and start threads in the child.
+        run tsan libtsan.so \
+            TSAN_OPTIONS=halt_on_error=0:exitcode=66:die_after_fork=0:suppressions=tests/tsan.supp \
             -- tests -k thread --ignore=tests/test_cli.py --ignore=tests/test_plot.py
         ;;
     *)

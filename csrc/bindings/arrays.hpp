@@ -56,6 +56,15 @@ T* writable_data(py::handle h) {
     return static_cast<T*>(as_array(h).mutable_data());  // throws if the array is read-only
 }
 
+// Whether these are the classes of so many rows, (rows,) in 0 ... classes - 1.
+inline bool are_classes(py::handle h, Index rows, Index classes) {
+    if (!is_class_array(h) || as_array(h).ndim() != 1 || as_array(h).shape(0) != rows) return false;
+    const auto* c = data<std::int64_t>(h);
+    for (Index i = 0; i < rows; ++i)
+        if (c[i] < 0 || c[i] >= classes) return false;
+    return true;
+}
+
 // A vector is one column.
 template <class T>
 MatrixView<const T> matrix(py::handle h) {

@@ -48,7 +48,7 @@ py::dict network_descent(const ParameterArrays& parameters, const py::list& slot
     const Dataset<T> data = dataset<T>(training[0], training[1], training[2], widths);
 
     const Index size = network.size();
-    Buffer<T> theta(size), gradient(size), slot_buffers[2];
+    Buffer<T> theta(size), gradient(config.by_points ? size : 0), slot_buffers[2];
     T* slots[2] = {};
     parameters.pack(network, theta.data());
     std::vector<ParameterArrays> slot_parameters;
@@ -69,7 +69,7 @@ py::dict network_descent(const ParameterArrays& parameters, const py::list& slot
 
     CaughtError caught;
     Interrupt interrupt([&] { return caught.guard(check_signals); });
-    NetworkObjective<T> objective(network, data, &interrupt);
+    NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
     DescentHooks<T> hooks;
     Dataset<T> held_out;
     if (!validation.is_none()) {

@@ -1,7 +1,7 @@
 // The linear model is a network without hidden layers; theta (1 + d,) or (1 + d, K) has the intercepts in row
 // 0.
 #include "bindings/bind.hpp"
-#include "core/network.hpp"
+#include "core/network_objective.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -35,15 +35,16 @@ py::object linear_predict(py::object theta, py::object X) {
                 ReleaseGil release(inputs.size());
                 Buffer<T> flat(network.size());
                 pack_linear(network, parameters.data, flat.data());
-                NetworkWorkspace<T> workspace(network);
+                const Dataset<T> set{.X = inputs};
+                NetworkPass<T> pass(network, 1);
                 const Index block = network.block_rows();
                 for (Index first = 0; first < inputs.rows; first += block) {
                     const Index count = inputs.rows - first < block ? inputs.rows - first : block;
-                    workspace.gather_input(inputs, Rows{nullptr, first, count});
-                    workspace.forward(flat.data(), count);
+                    pass.begin(set, Rows{nullptr, first, count});
+                    pass.forward(flat.data(), 0, count, nullptr);
                     for (Index i = 0; i < count; ++i)
                         std::memcpy(f + (first + i) * parameters.cols,
-                                    workspace.activation(1) + i * network.stride(1),
+                                    pass.activation(1) + i * network.stride(1),
                                     static_cast<std::size_t>(parameters.cols) * sizeof(T));
                 }
             }

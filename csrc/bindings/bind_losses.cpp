@@ -52,24 +52,32 @@ py::object bind_mse_gradient(py::object prediction, py::object target) {
         prediction, target);
 }
 
-// target: classes in [0, K) (the Python layer has checked their range), or probabilities.
+// target: classes in [0, K), or probabilities.
 py::object bind_softmax(py::object logits, py::object target) {
     auto run = [&](auto t) -> py::object {
         using T = decltype(t);
+        const bool classes = is_class_array(target);
+        if (as_array(logits).ndim() != 2 || as_array(logits).size() == 0) return not_implemented();
         const auto z = matrix<T>(logits);
+        if (classes ? !are_classes(target, z.rows, z.cols) : !comparable(logits, target))
+            return not_implemented();
         auto gradient = new_array<T>(shape_of(logits));
         T* d = gradient.mutable_data();
-        const bool classes = is_class_array(target);
         const std::int64_t* c = classes ? data<std::int64_t>(target) : nullptr;
         const T* p = classes ? nullptr : data<T>(target);
         double loss;
         {
             ReleaseGil release(z.size());
-            Buffer<T> row(padded<T>(z.cols));
-            std::memcpy(d, z.data, static_cast<std::size_t>(z.size()) * sizeof(T));
+            const Index stride = padded<T>(z.cols);
+            Buffer<T> rows(z.rows * stride), targets(p ? z.rows * stride : 0);
+            Buffer<double> losses(z.rows);
+            copy_rows(z.rows, z.cols, z.data, z.cols, rows.data(), stride);
+            if (p) copy_rows(z.rows, z.cols, p, z.cols, targets.data(), stride);
             const double scale = 1.0 / static_cast<double>(z.rows);
-            loss =
-                scale * softmax_cross_entropy<T>(z.rows, z.cols, d, z.cols, c, p, nullptr, scale, row.data());
+            softmax_cross_entropy<T>(z.rows, z.cols, rows.data(), stride, c, targets.data(), nullptr, scale,
+                                     losses.data());
+            copy_rows(z.rows, z.cols, rows.data(), stride, d, z.cols);
+            loss = scale * sum(losses.data(), z.rows);
         }
         return py::make_tuple(loss, gradient);
     };
@@ -91,8 +99,10 @@ py::object bind_logistic(py::object logits, py::object target) {
                 ReleaseGil release(z.size());
                 std::memcpy(d, z.data, static_cast<std::size_t>(z.size()) * sizeof(T));
                 const double scale = 1.0 / static_cast<double>(z.size());
-                // One long row: the entries are independent, and vectors are filled whatever the shape.
-                loss = scale * logistic_cross_entropy<T>(1, z.size(), d, z.size(), y, nullptr, scale);
+                Buffer<double> losses(z.size());
+                // One column: the entries are independent, and vectors are filled whatever the shape.
+                logistic_cross_entropy<T>(z.size(), 1, d, y, 1, nullptr, scale, losses.data());
+                loss = scale * sum(losses.data(), z.size());
             }
             return py::make_tuple(loss, gradient);
         },
@@ -114,9 +124,8 @@ py::object bind_softmax_rows(py::object logits) {
                 Buffer<T> row(padded<T>(z.cols));
                 const std::size_t bytes = static_cast<std::size_t>(z.cols) * sizeof(T);
                 for (Index i = 0; i < z.rows; ++i) {
-                    T largest;
                     std::memcpy(row.data(), z.row(i), bytes);
-                    softmax_row(row.data(), z.cols, largest);
+                    softmax_row(z.cols, row.data());
                     std::memcpy(p + i * z.cols, row.data(), bytes);
                 }
             }

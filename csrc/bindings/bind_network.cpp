@@ -17,47 +17,58 @@ template <class T>
 bool accepts_target(py::handle y, Index rows, Index outputs, Loss loss) {
     if (!py::isinstance<py::array>(y) || rows == 0 || outputs == 0) return false;
     const py::array target = as_array(y);
-    if (loss == Loss::softmax && is_class_array(y)) {
-        if (target.ndim() != 1 || target.shape(0) != rows) return false;
-        const auto* c = data<std::int64_t>(y);
-        for (Index i = 0; i < rows; ++i)
-            if (c[i] < 0 || c[i] >= outputs) return false;
-        return true;
-    }
+    if (loss == Loss::softmax && is_class_array(y)) return are_classes(y, rows, outputs);
     if (!is_array_of<T>(y) || target.ndim() == 0 || target.shape(0) != rows) return false;
     return target.ndim() == 2 ? target.shape(1) == outputs : target.ndim() == 1 && outputs == 1;
 }
 
-// The activations of all layers, the last one included; with a softmax or logistic loss the last are logits.
+enum class Layers { all, last };
+
+// The activations of all layers, or of the last one alone, which then is all that takes memory for every row.
 template <class T>
-py::list forward(const ParameterArrays& parameters, py::handle X, Activation hidden, Activation output) {
+py::list forward(const ParameterArrays& parameters, py::handle X, Activation hidden, Activation output,
+                 Layers layers) {
     const Network<T> network({.widths = widths_of(parameters.weights), .hidden = hidden, .output = output});
     const auto inputs = matrix<T>(X);
     py::list activations;
     std::vector<T*> out;
-    for (Index l = 0; l < network.depth(); ++l) {
-        auto a = new_array<T>({inputs.rows, network.layers()[static_cast<std::size_t>(l)].n_out});
+    const Index first_layer = layers == Layers::all ? 1 : network.depth();
+    for (Index l = first_layer; l <= network.depth(); ++l) {
+        auto a = new_array<T>({inputs.rows, network.layers()[static_cast<std::size_t>(l - 1)].n_out});
         out.push_back(a.mutable_data());
         activations.append(std::move(a));
     }
     Buffer<T> theta(network.size());
     parameters.pack(network, theta.data());
     ReleaseGil release(static_cast<Index>(network.multiply_adds(inputs.rows)));
-    NetworkWorkspace<T> workspace(network);
+    const Dataset<T> set{.X = inputs};
+    NetworkPass<T> pass(network, 1);
     const Index block = network.block_rows();
     for (Index first = 0; first < inputs.rows; first += block) {
         const Index count = inputs.rows - first < block ? inputs.rows - first : block;
-        workspace.gather_input(inputs, Rows{nullptr, first, count});
-        workspace.forward(theta.data(), count);
-        for (Index l = 1; l <= network.depth(); ++l) {
+        pass.begin(set, Rows{nullptr, first, count});
+        pass.forward(theta.data(), 0, count, nullptr);
+        for (Index l = first_layer; l <= network.depth(); ++l) {
             const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
-            T* to = out[static_cast<std::size_t>(l - 1)] + first * width;
+            T* to = out[static_cast<std::size_t>(l - first_layer)] + first * width;
             for (Index i = 0; i < count; ++i)
-                std::memcpy(to + i * width, workspace.activation(l) + i * network.stride(l),
+                std::memcpy(to + i * width, pass.activation(l) + i * network.stride(l),
                             static_cast<std::size_t>(width) * sizeof(T));
         }
     }
     return activations;
+}
+
+py::object activations(const py::object& weights, const py::object& biases, const py::object& X,
+                       const std::string& hidden, const std::string& output, Layers layers) {
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            const auto parameters = ParameterArrays::from(weights, biases);
+            if (!parameters || !accepts<T>(*parameters, X)) return not_implemented();
+            return forward<T>(*parameters, X, activation_named(hidden), activation_named(output), layers);
+        },
+        X);
 }
 
 template <class T>
@@ -103,10 +114,13 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
             std::memcpy(row, d_a.row(i), static_cast<std::size_t>(layer.n_out) * sizeof(T));
             activation_backward_in_place(activation, a.row(i), row, layer.n_out);
         }
-        if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data());
+        if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data(), 0, 1);
         PackBuffers<T> buffers;
-        dense_backward_parameters(layer, rows, input.data(), in_stride, d_z.data(), out_stride, false,
-                                  buffers, gradient.data());
+        PieceNorms norms;
+        GradientSink<T> sink;
+        sink.gradient = gradient.data();
+        dense_backward_parameters(layer, rows, input.data(), in_stride, d_z.data(), out_stride, sink, 0, 1,
+                                  buffers, norms);
         dense_backward_input(layer, Activation::identity, rows, input.data(), in_stride, d_z.data(),
                              out_stride, theta.data(), transposed.data(), d_input.data(), in_stride);
         layer.unpack(gradient.data(), d_w, d_b);
@@ -122,14 +136,12 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
 void bind_network(py::module_& m) {
     m.def("network_forward", [](py::object weights, py::object biases, py::object X,
                                 const std::string& hidden, const std::string& output) {
-        return with_scalar_type(
-            [&](auto t) -> py::object {
-                using T = decltype(t);
-                const auto parameters = ParameterArrays::from(weights, biases);
-                if (!parameters || !accepts<T>(*parameters, X)) return not_implemented();
-                return forward<T>(*parameters, X, activation_named(hidden), activation_named(output));
-            },
-            X);
+        return activations(weights, biases, X, hidden, output, Layers::all);
+    });
+    m.def("network_output", [](py::object weights, py::object biases, py::object X, const std::string& hidden,
+                               const std::string& output) {
+        py::object last = activations(weights, biases, X, hidden, output, Layers::last);
+        return py::isinstance<py::list>(last) ? py::object(py::list(last)[0]) : last;
     });
     // A negative output_scale stands for 1 / K, the mean over the outputs.
     m.def("network_loss_gradient", [](py::object weights, py::object biases, py::object X, py::object y,

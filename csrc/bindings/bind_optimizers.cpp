@@ -45,7 +45,7 @@ class Stepper {
                 const T* g = data<T>(gradient);
                 {
                     ReleaseGil release(n);
-                    optimizer_step(config_, rate, number, x, g, slot, n);
+                    OptimizerStep<T>(config_, rate, number, x, slot)(0, n, g, true);
                 }
                 entries["step"] = number;
                 return py::none();

@@ -1,7 +1,10 @@
-// Asks the CPU which of the instruction sets that were built it can run, best last.
+// What there is one of in a process, whatever instruction sets are loaded: which of those that were built the
+// CPU can run, and how many threads a call may use.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <atomic>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -32,9 +35,23 @@ std::vector<std::string> available() {
     return found;
 }
 
+std::atomic<int> num_threads{1};  // steepest/_native.py sets it when it is imported
+
 }  // namespace
 
+// For threadpoolctl, which looks up functions by name in the libraries of the process.
+extern "C" {
+__attribute__((visibility("default"))) int steepest_get_num_threads() {
+    return num_threads.load(std::memory_order_relaxed);
+}
+__attribute__((visibility("default"))) void steepest_set_num_threads(int n) {
+    num_threads.store(std::max(n, 1), std::memory_order_relaxed);
+}
+}
+
 PYBIND11_MODULE(_cpu, m, pybind11::mod_gil_not_used()) {
-    m.doc() = "What the CPU can run.";
+    m.doc() = "What the CPU can run, and on how many threads.";
     m.def("available_instruction_sets", &available);
+    m.def("get_num_threads", &steepest_get_num_threads);
+    m.def("set_num_threads", &steepest_set_num_threads);
 }

@@ -95,6 +95,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "best", c.best);
     read(d, "stale", c.stale);
     read(d, "rate_scale", c.rate_scale);
+    read(d, "n_threads", c.n_threads);
     return c;
 }
 

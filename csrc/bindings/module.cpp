@@ -38,6 +38,7 @@ static void bind_all(py::module_& m) {
     bind_random(m);
     bind_moments(m);
     bind_descent(m);
+    bind_threads(m);
 }
 
 }  // namespace steepest::STEEPEST_ISA

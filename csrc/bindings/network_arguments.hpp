@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bindings/arrays.hpp"
-#include "core/network.hpp"
+#include "core/network_objective.hpp"
 
 namespace steepest::STEEPEST_ISA {
 

@@ -40,17 +40,26 @@ STEEPEST_INLINE decltype(auto) with_activation(Activation a, F&& f) {
     }
 }
 
-// f(vector at i) over the n entries of a plain array; the tail goes through a padded copy.
+// f(vectors of entries i, i+1, ... of each array) -> vector of `out`, over n entries; the tail goes through
+// padded copies. `out` may be one of the arrays.
+template <class T, class F, class... Arrays>
+STEEPEST_INLINE void map(T* out, Index n, F&& f, const Arrays*... arrays) {
+    Index i = 0;
+    for (; i + width<T> <= n; i += width<T>) store(out + i, f(load(arrays + i)...));
+    if (i == n) return;
+    const auto bytes = static_cast<std::size_t>(n - i) * sizeof(T);
+    auto tail = [&](const T* array) {
+        T entries[width<T>] = {};
+        std::memcpy(entries, array + i, bytes);
+        return load(entries);
+    };
+    const Vec<T> result = f(tail(arrays)...);
+    std::memcpy(out + i, &result, bytes);
+}
+
 template <class T, class F>
 STEEPEST_INLINE void map_in_place(T* x, Index n, F&& f) {
-    Index i = 0;
-    for (; i + width<T> <= n; i += width<T>) store(x + i, f(load(x + i)));
-    if (i < n) {
-        T tail[width<T>] = {};
-        std::memcpy(tail, x + i, static_cast<std::size_t>(n - i) * sizeof(T));
-        store(tail, f(load(tail)));
-        std::memcpy(x + i, tail, static_cast<std::size_t>(n - i) * sizeof(T));
-    }
+    map(x, n, f, x);
 }
 
 template <class T>
@@ -66,17 +75,12 @@ template <class T>
 void activation_backward_in_place(Activation activation, const T* a, T* d, Index n) {
     if (activation == Activation::identity) return;
     with_activation(activation, [&](auto kind) {
-        Index i = 0;
-        for (; i + width<T> <= n; i += width<T>)
-            store(d + i, activation_backward<decltype(kind)::value>(load(a + i), load(d + i)));
-        if (i < n) {
-            const std::size_t bytes = static_cast<std::size_t>(n - i) * sizeof(T);
-            T a_tail[width<T>] = {}, d_tail[width<T>] = {};
-            std::memcpy(a_tail, a + i, bytes);
-            std::memcpy(d_tail, d + i, bytes);
-            store(d_tail, activation_backward<decltype(kind)::value>(load(a_tail), load(d_tail)));
-            std::memcpy(d + i, d_tail, bytes);
-        }
+        map(
+            d, n,
+            [](Vec<T> a_vector, Vec<T> d_vector) -> Vec<T> {
+                return activation_backward<decltype(kind)::value>(a_vector, d_vector);
+            },
+            a, d);
     });
 }
 

@@ -3,8 +3,11 @@
 // An objective gives
 //     using Scalar;  Index size() const;  Index n_rows() const;            // 0 rows: a function without data
 //     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
-//     for_weights(f)                                                       // f(offset, n): where weight
-//     decay applies
+//     for_weights(f)                           // f(offset, n): where weight decay applies
+// and may give
+//     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
+// which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
+// asks. Then `gradient` may be nullptr in a descent by epochs.
 //
 // Two paces. By epochs, a record is the mean over an epoch's batches, each measured before its step, and
 // rules are asked after the epoch. By points (full batch), a record is one point x_t, rules are asked before
@@ -37,6 +40,7 @@ struct DescentConfig {
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
     double rate_scale = 1;  // what exhausted patience has left of the learning rate
+    int n_threads = 1;      // wanted; results do not depend on it
 };
 
 struct Record {
@@ -75,6 +79,8 @@ class Descent {
           gradient_(gradient),
           slots_(slots),
           patience_(config.stop),
+          beta_1_powers_(config.optimizer.beta_1),
+          beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed),
           best_(objective.size()),
@@ -123,23 +129,25 @@ class Descent {
         const Index count = batches_.count();
         for (Index b = 0; b < count; ++b) {
             const Rows rows = batches_.batch(b);
-            const double loss = objective_.loss_gradient(rows, theta_, gradient_);
+            const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
+            const bool late = interrupt_.recent_seconds() > stop.max_seconds;
+            const double rate = learning_rate();
+            const double loss = config_.by_points
+                                    ? objective_.loss_gradient(rows, theta_, gradient_)
+                                    : loss_and_step(rows, rate, last || late ? &mean.gradient_norm : nullptr);
             if (interrupt_.stopped()) return end(Status::interrupted);
             ++result_.n_evaluations;
             if (!(loss - loss == 0)) return end(Status::diverged);
             mean.add(loss, rows.count);
-            const double rate = learning_rate();
             if (config_.by_points) {
                 if (!close_epoch(mean, rate)) return false;
                 if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
                 if (stop.max_steps >= 0 && step_ >= stop.max_steps) return end(Status::max_steps);
                 take_step(rate);
+                ++step_;
                 continue;
             }
-            const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
-            const bool late = interrupt_.recent_seconds() > stop.max_seconds;
-            if (last || late) mean.gradient_norm = gradient_norm();
-            take_step(rate);
+            ++step_;
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
             if (late) return close_epoch(mean, rate) && close(Status::max_seconds);
@@ -172,27 +180,39 @@ class Descent {
                                              : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
     }
 
-    void take_step(double rate) {
-        const Index number = config_.first_step + step_ + 1;
-        if (config_.optimizer.weight_decay == 0) {
-            optimizer_step(config_.optimizer, rate, number, theta_, gradient_, slots_, objective_.size());
-        } else {  // decoupled decay is for the weights; what lies between them are biases
-            OptimizerConfig bare = config_.optimizer;
-            bare.weight_decay = 0;
-            Index done = 0;
-            auto step_part = [&](const OptimizerConfig& optimizer, Index offset, Index n) {
-                T* shifted[2];
-                for (int s = 0; s < optimizer.slots(); ++s) shifted[s] = slots_[s] + offset;
-                optimizer_step(optimizer, rate, number, theta_ + offset, gradient_ + offset, shifted, n);
-            };
-            objective_.for_weights([&](Index offset, Index n) {
-                if (offset > done) step_part(bare, done, offset - done);
-                step_part(config_.optimizer, offset, n);
-                done = offset + n;
-            });
-            if (done < objective_.size()) step_part(bare, done, objective_.size() - done);
+    OptimizerStep<T> next_step(double rate) {
+        OptimizerConfig::Corrections corrections;
+        if (config_.optimizer.kind == OptimizerConfig::Kind::adam) {
+            const Index number = config_.first_step + step_ + 1;
+            corrections = {1.0 - beta_1_powers_(number), 1.0 - beta_2_powers_(number)};
         }
-        ++step_;
+        return OptimizerStep<T>(config_.optimizer, rate, corrections, theta_, slots_);
+    }
+
+    // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted.
+    double loss_and_step(Rows rows, double rate, double* norm) {
+        if constexpr (requires { &Objective::loss_step; }) {
+            return objective_.loss_step(rows, theta_, next_step(rate), config_.stop.gradient_largest, norm);
+        } else {
+            const double loss = objective_.loss_gradient(rows, theta_, gradient_);
+            if (norm) *norm = gradient_norm();
+            if (!interrupt_.stopped() && loss - loss == 0) take_step(rate);
+            return loss;
+        }
+    }
+
+    void take_step(double rate) {
+        const OptimizerStep<T> step = next_step(rate);
+        Index done = 0;  // what lies between the weights are biases
+        auto step_until = [&](Index end, bool decays) {
+            if (end > done) step(done, end - done, gradient_ + done, decays);
+            done = end;
+        };
+        objective_.for_weights([&](Index offset, Index n) {
+            step_until(offset, false);
+            step_until(offset + n, true);
+        });
+        step_until(objective_.size(), false);
     }
 
     // Record, and ask the rules. False when one fires.
@@ -260,6 +280,7 @@ class Descent {
     T* gradient_;
     T* const* slots_;
     Patience patience_;
+    Powers beta_1_powers_, beta_2_powers_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;

@@ -25,9 +25,7 @@ double squared_error_sum(const T* f, const T* y, Index n) {
 template <class T>
 void squared_error_backward(const T* f, const T* y, Index n, double scale, T* d) {
     const T s = static_cast<T>(scale);
-    Index i = 0;
-    for (; i + width<T> <= n; i += width<T>) store(d + i, s * (load(f + i) - load(y + i)));
-    for (; i < n; ++i) d[i] = s * (f[i] - y[i]);
+    map(d, n, [s](Vec<T> f_vector, Vec<T> y_vector) -> Vec<T> { return s * (f_vector - y_vector); }, f, y);
 }
 
 // mean over all entries, (1/n) sum (f - y)^2; its gradient is 2/n (f - y).
@@ -40,115 +38,222 @@ void mse_gradient(const T* f, const T* y, Index n, T* d) {
     squared_error_backward(f, y, n, 2.0 / static_cast<double>(n), d);
 }
 
-// One row of softmax: p_k = exp(z_k - max) / sum, in place in a row padded to whole vectors; returns
-// log sum exp(z) - max, so that log p_k = (z_k - max) - result. The padding becomes 0.
+// The losses of a network. Each takes rows of outputs z (rows, outputs), `stride` apart, replaces them by
+// d = scale w_i dl_i/dz, and writes w_i l_i, one number a row, to `losses`; a caller adds those in the order
+// of the rows. When `stride` is a whole number of lane blocks, a row's padding belongs to it and becomes 0.
+
 template <class T>
-double softmax_row(T* z, Index classes, T& largest) {
-    largest = z[0];
-    for (Index k = 1; k < classes; ++k) largest = z[k] > largest || z[k] != z[k] ? z[k] : largest;
-    const Index whole = (classes + width<T> - 1) / width<T> * width<T>;
-    for (Index k = classes; k < whole; ++k) z[k] = -static_cast<T>(__builtin_inf());
-    for (Index k = 0; k < whole; k += width<T>) store(z + k, exp(load(z + k) - largest));
-    const double sum = sum_wide(
-        classes, [&](Index k) { return load_wide(z + k); },
-        [&](Index k) { return static_cast<double>(z[k]); });
-    const T inverse = static_cast<T>(1.0 / sum);
-    for (Index k = 0; k < whole; k += width<T>) store(z + k, load(z + k) * inverse);
-    return log(sum);
+STEEPEST_INLINE double weight_of(const T* weights, Index i) {
+    return weights ? static_cast<double>(weights[i]) : 1.0;
 }
 
-// Cross-entropy of softmax(z_i) against class c_i, from logits, by log-sum-exp. Returns sum_i w_i l_i;
-// z becomes d = scale w_i (softmax(z_i) - onehot(c_i)).
+// Entries of a row that may be read and written: all of its lane blocks, or just its outputs.
 template <class T>
-double softmax_cross_entropy(Index rows, Index classes, T* z, Index z_stride,
-                             const std::int64_t* target,  // (rows,) classes, or nullptr
-                             const T* probabilities,  // (rows, classes), z_stride apart, if target is nullptr
-                             const T* weights,        // (rows,) or nullptr
-                             double scale, T* row_scratch) {  // (padded(classes),)
-    double loss = 0.0;
+STEEPEST_INLINE Index row_entries(Index outputs, Index stride) {
+    return stride % lanes<T> == 0 ? padded<T>(outputs) : outputs;
+}
+
+// l_i = sum_k (f_ik - y_ik)^2.
+template <class T>
+void squared_error(Index rows, Index outputs, T* f, const T* y, Index stride,  // (rows, outputs)
+                   const T* weights,                                           // (rows,) or nullptr
+                   double scale, double* losses) {                             // (rows,)
+    if (outputs == 1 && stride == 1 && !weights) {
+        Index i = 0;
+        for (; i + width<double> <= rows; i += width<double>) {
+            const Vec<double> r = load_wide(f + i) - load_wide(y + i);
+            store(losses + i, r * r);
+        }
+        for (; i < rows; ++i) {
+            const double r = static_cast<double>(f[i]) - static_cast<double>(y[i]);
+            losses[i] = r * r;
+        }
+        return squared_error_backward(f, y, rows, 2 * scale, f);
+    }
+    const Index n = row_entries<T>(outputs, stride);
     for (Index i = 0; i < rows; ++i) {
-        T* logits = z + i * z_stride;
-        std::memcpy(row_scratch, logits, static_cast<std::size_t>(classes) * sizeof(T));
-        T largest;
-        const double log_sum = softmax_row(row_scratch, classes, largest);
-        const double weight = weights ? static_cast<double>(weights[i]) : 1.0;
-        const T s = static_cast<T>(scale * weight);
-        if (target) {
-            const Index c = target[i];
-            loss += weight * (log_sum - (static_cast<double>(logits[c]) - static_cast<double>(largest)));
-            for (Index k = 0; k < classes; ++k) logits[k] = s * row_scratch[k];
-            logits[c] = s * (row_scratch[c] - T(1));
-        } else {
-            const T* t = probabilities + i * z_stride;
-            double row_loss = 0.0, total = 0.0;
-            for (Index k = 0; k < classes; ++k) {
-                total += static_cast<double>(t[k]);
-                // 0 log 0 = 0: a class that does not occur costs nothing, however small its probability.
-                if (t[k] != 0)
-                    row_loss += static_cast<double>(t[k]) *
-                                (log_sum - (static_cast<double>(logits[k]) - static_cast<double>(largest)));
+        const double w = weight_of(weights, i);
+        losses[i] = w * squared_error_sum(f + i * stride, y + i * stride, outputs);
+        squared_error_backward(f + i * stride, y + i * stride, n, 2 * scale * w, f + i * stride);
+    }
+}
+
+// The vector of a row's entries from k on, where those beyond the last class are `otherwise`.
+template <class T>
+STEEPEST_INLINE Vec<T> classes_only(Vec<T> row, Index k, Index classes, T otherwise) {
+    return counting<T>() < splat(static_cast<T>(classes - k)) ? row : splat(otherwise);
+}
+
+template <class T>
+STEEPEST_INLINE T largest_logit(Index classes, const T* z) {  // (padded(classes),)
+    Vec<T> high = classes_only(load(z), 0, classes, z[0]);
+    for (Index k = width<T>; k < classes; k += width<T>) {
+        const Vec<T> v = classes_only(load(z + k), k, classes, z[0]);
+        high = v > high ? v : high;
+    }
+    return largest_entry(high);
+}
+
+// exp(z_k - largest) in place, for one row in whole lane blocks, whose padding becomes 0. Returns the sum in
+// double, which is NaN if any z is. (The padding is given exp(0) to compute: subnormal results are slow.)
+template <class T>
+STEEPEST_INLINE double exponentials(Index classes, T* z, T largest) {  // (padded(classes),)
+    Lanes<double> sum = Lanes<double>::zero();
+    for (Index k = 0; k < padded<T>(classes); k += width<T>) {
+        const Vec<T> e = exp(classes_only(load(z + k), k, classes, largest) - largest);
+        const Vec<T> kept = classes_only(e, k, classes, T(0));
+        store(z + k, kept);
+        add_wide(sum, k, kept);
+    }
+    return sum.sum();
+}
+
+// softmax(z) in place, for one row with its padding.
+template <class T>
+void softmax_row(Index classes, T* z) {  // (padded(classes),)
+    const T inverse = static_cast<T>(1.0 / exponentials(classes, z, largest_logit(classes, z)));
+    map_in_place(z, padded<T>(classes), [=](Vec<T> e) -> Vec<T> { return e * inverse; });
+}
+
+// sum_k t_k and sum_k t_k (z_k - max): 0 log 0 = 0, a class that does not occur costs nothing, however small
+// its probability.
+template <class T>
+void expectation(Index classes, const T* t, const T* z, T largest, double& total, double& expected) {
+    total = expected = 0;
+    for (Index k = 0; k < classes; ++k) {
+        total += static_cast<double>(t[k]);
+        if (t[k] != 0)
+            expected +=
+                static_cast<double>(t[k]) * (static_cast<double>(z[k]) - static_cast<double>(largest));
+    }
+}
+
+// Cross-entropy of softmax(z_i) against a class c_i or probabilities t_i, from logits, by log-sum-exp:
+// l_i = sum_k t_ik (log sum_j exp(z_ij) - z_ik), d_ik = scale w_i (softmax(z_i)_k sum t_i - t_ik).
+// Rows must be padded. They are taken in blocks, and a block in several short loops: within a row each number
+// waits for the one before, but rows don't wait for each other.
+template <class T>
+void softmax_cross_entropy(Index rows, Index classes, T* z, Index stride,
+                           const std::int64_t* target,      // (rows,) classes, or nullptr
+                           const T* probabilities,          // (rows, classes), padded, if target is nullptr
+                           const T* weights,                // (rows,) or nullptr
+                           double scale, double* losses) {  // (rows,)
+    constexpr Index block = 32;
+    for (Index first = 0; first < rows; first += block) {
+        const Index count = rows - first < block ? rows - first : block;
+        double sum[block], total[block], expected[block], logarithm[block];
+        T largest[block];
+        for (Index i = 0; i < block; ++i) sum[i] = total[i] = 1;
+        for (Index i = 0; i < count; ++i) largest[i] = largest_logit(classes, z + (first + i) * stride);
+        for (Index i = 0; i < count; ++i) {
+            const T* row = z + (first + i) * stride;
+            if (target)
+                expected[i] = static_cast<double>(row[target[first + i]]) - static_cast<double>(largest[i]);
+            else
+                expectation(classes, probabilities + (first + i) * stride, row, largest[i], total[i],
+                            expected[i]);
+        }
+        for (Index i = 0; i < count; ++i)
+            sum[i] = exponentials(classes, z + (first + i) * stride, largest[i]);
+        for (Index i = 0; i < count; ++i) {
+            T* row = z + (first + i) * stride;
+            const T s = static_cast<T>(scale * weight_of(weights, first + i));
+            const T inverse = static_cast<T>(1.0 / sum[i]), share = static_cast<T>(total[i]);
+            const Index n = padded<T>(classes);
+            if (target) {
+                const T of_class = row[target[first + i]];
+                map_in_place(row, n, [=](Vec<T> e) -> Vec<T> { return s * (e * inverse); });
+                row[target[first + i]] = s * (of_class * inverse - 1);
+            } else {
+                map(
+                    row, n, [=](Vec<T> e, Vec<T> t) -> Vec<T> { return s * (e * inverse * share - t); }, row,
+                    probabilities + (first + i) * stride);
             }
-            loss += weight * row_loss;
-            for (Index k = 0; k < classes; ++k)
-                logits[k] = s * (row_scratch[k] * static_cast<T>(total) - t[k]);
         }
+        for (Index i = 0; i < count; i += width<double>) store(logarithm + i, log_from_one(load(sum + i)));
+        for (Index i = 0; i < count; ++i)
+            losses[first + i] = weight_of(weights, first + i) * (total[i] * logarithm[i] - expected[i]);
     }
-    return loss;
 }
 
-// Binary cross-entropy from logits, l = max(z, 0) - z t + log(1 + exp(-|z|)). Returns sum w_i l_ik;
-// z becomes d = scale w_i (logistic(z) - t).
+// max(z, 0) - z t + log(1 + exp(-|z|)), entry by entry.
 template <class T>
-double logistic_cross_entropy(Index rows, Index outputs, T* z, Index z_stride,
-                              const T* target,   // (rows, outputs), z_stride apart
-                              const T* weights,  // (rows,) or nullptr
-                              double scale) {
-    double loss = 0.0;
-    for (Index i = 0; i < rows; ++i) {
-        T* logits = z + i * z_stride;
-        const T* t = target + i * z_stride;
-        const double weight = weights ? static_cast<double>(weights[i]) : 1.0;
-        const T s = static_cast<T>(scale * weight);
-        double row_loss = 0.0;
-        for (Index k = 0; k < outputs; ++k) {
-            const double value = static_cast<double>(logits[k]);
-            const double magnitude = value < 0 ? -value : value;
-            row_loss +=
-                (value < 0 ? 0.0 : value) - value * static_cast<double>(t[k]) + log1p_unit(exp(-magnitude));
-        }
-        loss += weight * row_loss;
-        map_in_place(logits, outputs, [](Vec<T> v) -> Vec<T> { return logistic(v); });
-        for (Index k = 0; k < outputs; ++k) logits[k] = s * (logits[k] - t[k]);
-    }
-    return loss;
+void logistic_terms(Index n, const T* z, const T* t, double* terms) {
+    auto term = [](Vec<double> z_vector, Vec<double> t_vector) -> Vec<double> {
+        const Vec<double> magnitude = z_vector < 0 ? -z_vector : z_vector;
+        return relu(z_vector) - z_vector * t_vector + log1p_unit(exp(-magnitude));
+    };
+    Index i = 0;
+    for (; i + width<double> <= n; i += width<double>)
+        store(terms + i, term(load_wide(z + i), load_wide(t + i)));
+    if (i == n) return;
+    T z_tail[width<double>] = {}, t_tail[width<double>] = {};
+    std::memcpy(z_tail, z + i, static_cast<std::size_t>(n - i) * sizeof(T));
+    std::memcpy(t_tail, t + i, static_cast<std::size_t>(n - i) * sizeof(T));
+    const Vec<double> last = term(load_wide(z_tail), load_wide(t_tail));
+    std::memcpy(terms + i, &last, static_cast<std::size_t>(n - i) * sizeof(double));
 }
 
-// Half the Poisson deviance from the logarithm z of the mean, l = y log y - y - y z + exp(z). Returns sum w_i
-// l_ik; z becomes d = scale w_i (exp(z) - y).
+// Binary cross-entropy from logits, l_i = sum_k max(z, 0) - z t + log(1 + exp(-|z|)), d = scale w_i
+// (logistic(z) - t).
 template <class T>
-double poisson_deviance(Index rows, Index outputs, T* z, Index z_stride,
-                        const T* target,   // (rows, outputs), z_stride apart, not negative
-                        const T* weights,  // (rows,) or nullptr
-                        double scale) {
-    double loss = 0.0;
+void logistic_cross_entropy(Index rows, Index outputs, T* z, const T* target,
+                            Index stride,                    // (rows, outputs)
+                            const T* weights,                // (rows,) or nullptr
+                            double scale, double* losses) {  // (rows,)
+    if (outputs == 1 && stride == 1) {                       // rows in the lanes
+        logistic_terms(rows, z, target, losses);
+        const T s = static_cast<T>(scale);
+        map(z, rows, [s](Vec<T> v, Vec<T> t) -> Vec<T> { return s * (logistic(v) - t); }, z, target);
+        for (Index i = 0; i < rows && weights; ++i) {
+            losses[i] *= static_cast<double>(weights[i]);
+            z[i] *= weights[i];
+        }
+        return;
+    }
+    constexpr Index block = 64;
     for (Index i = 0; i < rows; ++i) {
-        T* row = z + i * z_stride;
-        const T* y = target + i * z_stride;
-        const double weight = weights ? static_cast<double>(weights[i]) : 1.0;
-        const T s = static_cast<T>(scale * weight);
-        double row_loss = 0.0;
+        T* row = z + i * stride;
+        const T* t = target + i * stride;
+        const double w = weight_of(weights, i);
+        double loss = 0, terms[block];
+        for (Index k = 0; k < outputs; k += block) {
+            const Index count = outputs - k < block ? outputs - k : block;
+            logistic_terms(count, row + k, t + k, terms);
+            for (Index j = 0; j < count; ++j) loss += terms[j];
+        }
+        losses[i] = w * loss;
+        const T s = static_cast<T>(scale * w);
+        map(
+            row, outputs, [s](Vec<T> v, Vec<T> t_vector) -> Vec<T> { return s * (logistic(v) - t_vector); },
+            row, t);
+    }
+}
+
+// Half the Poisson deviance from the logarithm z of the mean, l_i = sum_k y log y - y - y z + exp(z),
+// d = scale w_i (exp(z) - y).
+template <class T>
+void poisson_deviance(Index rows, Index outputs, T* z, const T* target,  // (rows, outputs), target >= 0
+                      Index stride,
+                      const T* weights,                // (rows,) or nullptr
+                      double scale, double* losses) {  // (rows,)
+    for (Index i = 0; i < rows; ++i) {
+        T* row = z + i * stride;
+        const T* y = target + i * stride;
+        const double w = weight_of(weights, i);
+        const T s = static_cast<T>(scale * w);
+        double loss = 0;
         for (Index k = 0; k < outputs; ++k) {
-            const double count = static_cast<double>(y[k]), value = static_cast<double>(row[k]);
-            row_loss += (count > 0 ? count * log(count) : 0.0) - count - count * value;
+            const double count = static_cast<double>(y[k]);
+            loss += (count > 0 ? count * log(count) : 0.0) - count - count * static_cast<double>(row[k]);
         }
         map_in_place(row, outputs, [](Vec<T> v) -> Vec<T> { return exp(v); });
         for (Index k = 0; k < outputs; ++k) {
-            row_loss += static_cast<double>(row[k]);
+            loss += static_cast<double>(row[k]);
             row[k] = s * (row[k] - y[k]);
         }
-        loss += weight * row_loss;
+        losses[i] = w * loss;
     }
-    return loss;
 }
 
 }  // namespace steepest::STEEPEST_ISA

@@ -136,16 +136,33 @@ inline T logistic(T x) {
     return logistic(Vec<T>{} + x)[0];
 }
 
-// 2 atanh(s) = log((1+s)/(1-s)), |s| <= 1/3: odd series in s, to the last bit.
-inline double twice_atanh(double s) {
-    double square = s * s, series = 0.0;
-    for (int k = 17; k >= 1; --k) series = fma(series, square, 1.0 / (2 * k + 1));
+// 2 atanh(s) = log((1+s)/(1-s)), |s| <= 1/3: odd series in s, to the last bit. Doubles, one or a vector.
+template <class V>
+STEEPEST_INLINE V twice_atanh(V s) {
+    V square = s * s, series{};
+    for (int k = 17; k >= 1; --k) series = fma(series, square, V{} + 1.0 / (2 * k + 1));
     return 2.0 * fma(s * square, series, s);
 }
 
 // log(1 + u) for u in [0, 1], with full relative accuracy.
-inline double log1p_unit(double u) {
+template <class V>
+STEEPEST_INLINE V log1p_unit(V u) {
     return twice_atanh(u / (2.0 + u));
+}
+
+// log x for x >= 1: mantissa m in (1/sqrt(2), sqrt(2)] and exponent e, log x = e ln 2 + log m. NaN and inf
+// become NaN.
+STEEPEST_INLINE Vec<double> log_from_one(Vec<double> x) {
+    using Integer = VectorTraits<Vec<double>>::Integer;
+    using C = MathConstants<double>;
+    const Integer bits = (Integer)x;
+    Vec<double> m = (Vec<double>)((bits & 0x000fffffffffffffLL) | 0x3ff0000000000000LL);
+    Vec<double> exponent = __builtin_convertvector((bits >> 52) - 1023, Vec<double>);
+    const auto above = m > 1.4142135623730951;
+    m = above ? 0.5 * m : m;
+    exponent = above ? exponent + 1 : exponent;
+    const Vec<double> series = twice_atanh((m - 1) / (m + 1)) + (x - x);
+    return fma(exponent, Vec<double>{} + C::ln2_high, fma(exponent, Vec<double>{} + C::ln2_low, series));
 }
 
 // log x for positive x; NaN stays NaN, log 0 = -inf, log inf = inf.
@@ -202,5 +219,31 @@ inline double power(double base, Index n) {
     }
     return result;
 }
+
+// base^n for one n after the other, as base^(n - n mod 64) base^(n mod 64): the same number for the same n,
+// whatever was asked before, and most of the time one product.
+class Powers {
+  public:
+    explicit Powers(double base = 0) : base_(base) {}
+
+    double operator()(Index n) {
+        const Index high = n / count;
+        if (high != high_) {
+            if (high_ < 0)
+                for (Index i = 0; i < count; ++i) low_powers_[i] = power(base_, i);
+            high_ = high;
+            high_power_ = power(base_, high * count);
+        }
+        return high_power_ * low_powers_[n % count];
+    }
+    static double once(double base, Index n) {
+        return power(base, n / count * count) * power(base, n % count);
+    }
+
+  private:
+    static constexpr Index count = 64;
+    double base_, high_power_ = 1, low_powers_[count];
+    Index high_ = -1;
+};
 
 }  // namespace steepest::STEEPEST_ISA

@@ -53,16 +53,22 @@ STEEPEST_INLINE void multiply_tile(Index i, Index j, Index depth, const T* a, In
     const T* row[half];
     for (int r = 0; r < half; ++r) row[r] = a + r * a_stride;
 
-    Vec<T> sum[Rows][Vectors] = {};
+    Vec<T> sum[Rows][Vectors];
+    auto for_each = [&](auto f) __attribute__((always_inline)) {
+        unrolled<Rows>([&](auto r) __attribute__((always_inline)) {
+            unrolled<Vectors>([&](auto v) __attribute__((always_inline)) { f(r, v); });
+        });
+    };
     if (partial_in)
-        for (int r = 0; r < Rows; ++r)
-            for (int v = 0; v < Vectors; ++v)
-                sum[r][v] = load(partial_in + r * partial_stride + v * width<T>);
+        for_each([&](int r, int v) __attribute__((always_inline)) {
+            sum[r][v] = load(partial_in + r * partial_stride + v * width<T>);
+        });
+    else
+        for_each([&](int r, int v) __attribute__((always_inline)) { sum[r][v] = Vec<T>{}; });
     for (Index k = 0; k < depth; ++k) {
         Vec<T> b_vector[Vectors];
         for (int v = 0; v < Vectors; ++v) b_vector[v] = load(b + v * width<T>);
-#pragma GCC unroll 16
-        for (int r = 0; r < Rows; ++r) {
+        unrolled<Rows>([&](int r) __attribute__((always_inline)) {
             T entry;
             if constexpr (ByRows)
                 entry = r < half ? row[r][k] : row[r - half][k + far];
@@ -70,82 +76,95 @@ STEEPEST_INLINE void multiply_tile(Index i, Index j, Index depth, const T* a, In
                 entry = a[r];
             const Vec<T> a_splat = splat(entry);
             for (int v = 0; v < Vectors; ++v) sum[r][v] = fma(a_splat, b_vector[v], sum[r][v]);
-        }
+        });
         if constexpr (!ByRows) a += a_stride;
         b += b_stride;
     }
     if (partial_out) {
-        for (int r = 0; r < Rows; ++r)
-            for (int v = 0; v < Vectors; ++v)
-                store(partial_out + r * partial_stride + v * width<T>, sum[r][v]);
+        for_each([&](int r, int v) __attribute__((always_inline)) {
+            store(partial_out + r * partial_stride + v * width<T>, sum[r][v]);
+        });
         return;
     }
-    for (int r = 0; r < Rows; ++r)
-        for (int v = 0; v < Vectors; ++v) epilogue(i + r, j + v * width<T>, sum[r][v]);
+    Epilogue local = epilogue;  // what it has captured can stay in registers
+    for_each([&](int r, int v) __attribute__((always_inline)) { local(i + r, j + v * width<T>, sum[r][v]); });
 }
 
-// What a sweep over one panel needs beside the operands: which rows and which part of k, and where sums over
-// an earlier part of k lie (partial, at the product's place; in: read them, out: not done yet).
+// The left-hand side A(i, k) of a product, k counted from where its part of k begins: rows in memory as they
+// are, or A^T in memory (k, i), or that in tiles of `tile_rows` rows.
 template <class T>
-struct Sweep {
-    Index first_row, last_row, k0, depth;
-    T* partial = nullptr;
-    Index partial_stride = 0;
+struct RowsOperand {
+    static constexpr bool by_rows = true;
+    const T* data;
+    Index stride;
+
+    const T* at(Index i) const { return data + i * stride; }
+};
+template <class T>
+struct TransposedOperand {
+    static constexpr bool by_rows = false;
+    const T* data;
+    Index stride;  // of k
+
+    const T* at(Index i) const { return data + i; }
+};
+template <class T>
+struct TilesOperand {
+    static constexpr bool by_rows = false;
+    static constexpr Index stride = tile_rows;
+    const T* data;
+    Index first, depth;  // i of the first tile
+
+    const T* at(Index i) const {
+        return data + (i - first) / tile_rows * tile_rows * depth + (i - first) % tile_rows;
+    }
+};
+
+// Where sums over an earlier part of k lie (at the product's own place), or those over this one go.
+template <class T>
+struct PartialSums {
+    T* data = nullptr;
+    Index stride = 0;
     bool in = false, out = false;
 };
 
-// ByRows: k runs along memory (A itself); otherwise i does (A transposed). Tiles of rows of a packed
-// transpose are tile_step apart; otherwise tile_step is 0.
-template <class T, int Vectors, bool ByRows, class Epilogue>
-STEEPEST_INLINE void sweep_columns(const Sweep<T>& s, Index j, const T* a, Index a_stride, Index tile_step,
-                                   const T* b, Index b_stride, Epilogue& epilogue) {
-    Index i = s.first_row;
+// The rows i0 ... i1 of `Vectors` vectors of columns from j on; b points at B(k0, j).
+template <int Vectors, class T, class Operand, class Epilogue>
+STEEPEST_INLINE void sweep_columns(Index i0, Index i1, Index j, Index depth, const Operand& a, const T* b,
+                                   Index b_stride, const PartialSums<T>& partial, Epilogue& epilogue) {
+    Index i = i0;
     auto run = [&](auto rows) __attribute__((always_inline)) {
         constexpr int count = decltype(rows)::value;
-        const T* at;
-        if constexpr (ByRows)
-            at = a + i * a_stride + s.k0;
-        else
-            at = tile_step ? a + (i - s.first_row) / tile_rows * tile_step + (i - s.first_row) % tile_rows
-                           : a + s.k0 * a_stride + i;
-        T* partial = s.partial ? s.partial + i * s.partial_stride + j : nullptr;
-        multiply_tile<T, count, Vectors, ByRows>(i, j, s.depth, at, a_stride, b, b_stride, epilogue,
-                                                 s.in ? partial : nullptr, s.out ? partial : nullptr,
-                                                 s.partial_stride);
+        T* at = partial.data ? partial.data + i * partial.stride + j : nullptr;
+        multiply_tile<T, count, Vectors, Operand::by_rows>(i, j, depth, a.at(i), a.stride, b, b_stride,
+                                                           epilogue, partial.in ? at : nullptr,
+                                                           partial.out ? at : nullptr, partial.stride);
         i += count;
     };
-    while (i + tile_rows <= s.last_row) run(std::integral_constant<int, tile_rows>{});
+    while (i + tile_rows <= i1) run(std::integral_constant<int, tile_rows>{});
     if constexpr (tile_rows > 8)
-        if (i + 8 <= s.last_row) run(std::integral_constant<int, 8>{});
-    if (i + 4 <= s.last_row) run(std::integral_constant<int, 4>{});
-    while (i < s.last_row) run(std::integral_constant<int, 1>{});
+        if (i + 8 <= i1) run(std::integral_constant<int, 8>{});
+    if (i + 4 <= i1) run(std::integral_constant<int, 4>{});
+    while (i < i1) run(std::integral_constant<int, 1>{});
 }
 
-template <class T, bool ByRows, class Epilogue>
-void sweep(const Sweep<T>& s, Index columns, const T* a, Index a_stride, Index tile_step, const Panels<T>& b,
-           Epilogue& epilogue) {
-    Index panel = 0;
-    for (Index first = 0; first < columns; first += panel_columns<T>, ++panel) {
-        const bool last = first + panel_columns<T> >= columns;
-        const Index end = last ? columns : first + panel_columns<T>;
-        const Index b_stride = last ? b.last_stride : b.row_stride;
-        const T* b_panel = b.data + panel * b.panel_step + s.k0 * b_stride;
-        Index j = first;
-        for (; j + 2 * width<T> <= end; j += 2 * width<T>)
-            sweep_columns<T, 2, ByRows>(s, j, a, a_stride, tile_step, b_panel + (j - first), b_stride,
-                                        epilogue);
-        if (j < end)
-            sweep_columns<T, 1, ByRows>(s, j, a, a_stride, tile_step, b_panel + (j - first), b_stride,
-                                        epilogue);
-    }
+// The rows i0 ... i1 of the columns j0 ... j1, which lie in one panel; b points at B(k0, j0).
+template <class T, class Operand, class Epilogue>
+STEEPEST_INLINE void sweep_panel(Index i0, Index i1, Index j0, Index j1, Index depth, const Operand& a,
+                                 const T* b, Index b_stride, const PartialSums<T>& partial,
+                                 Epilogue& epilogue) {
+    Index j = j0;
+    for (; j + 2 * width<T> <= j1; j += 2 * width<T>)
+        sweep_columns<2>(i0, i1, j, depth, a, b + (j - j0), b_stride, partial, epilogue);
+    if (j < j1) sweep_columns<1>(i0, i1, j, depth, a, b + (j - j0), b_stride, partial, epilogue);
 }
 
-// Copies a row-major matrix (depth, columns) into panels.
+// Copies the columns j0 ... j1 of a row-major matrix (depth, columns) into panels; j0 begins one.
 template <class T>
-void pack_panels(Index depth, Index columns, const T* m, Index stride, T* packed) {
-    for (Index first = 0; first < columns; first += panel_columns<T>) {
-        const Index here = columns - first < panel_columns<T> ? columns - first : panel_columns<T>;
-        T* to = packed + first * depth;
+void pack_panels(Index depth, Index j0, Index j1, const T* m, Index stride, T* packed) {
+    for (Index first = j0; first < j1; first += panel_columns<T>) {
+        const Index here = j1 - first < panel_columns<T> ? j1 - first : panel_columns<T>;
+        T* to = packed + (first - j0) * depth;
         for (Index k = 0; k < depth; ++k)
             for (Index j = 0; j < here; j += width<T>)
                 store(to + k * here + j, load(m + k * stride + first + j));
@@ -159,27 +178,34 @@ void pack_transposed_tiles(Index i0, Index i1, Index depth, const T* m, Index st
     for (Index i = i0; i < i1; i += tile_rows) {
         const Index count = i1 - i < tile_rows ? i1 - i : tile_rows;
         T* tile = packed + (i - i0) * depth;
-        for (Index k = 0; k < depth; ++k)
-            std::memcpy(tile + k * tile_rows, m + k * stride + i,
-                        static_cast<std::size_t>(count) * sizeof(T));
+        if (count == tile_rows)
+            for (Index k = 0; k < depth; ++k)
+                std::memcpy(tile + k * tile_rows, m + k * stride + i, tile_rows * sizeof(T));
+        else
+            for (Index k = 0; k < depth; ++k)
+                for (Index r = 0; r < count; ++r) tile[k * tile_rows + r] = m[k * stride + i + r];
     }
 }
 
-// Memory that large products pack their operands into; it grows to what they need.
+// Memory that one thread needs for large products; it grows to what they need.
 template <class T>
 struct PackBuffers {
-    Buffer<T> left, right;
+    Buffer<T> left, right, piece;
 };
 
 template <class T>
 struct Blocking {
-    static constexpr Index depth =
-        2048 / static_cast<Index>(sizeof(T));  // of k, when partial sums have a place
-    // Rows of A that stay in the second-level cache (half a MiB) at this depth, in whole tiles.
-    static Index rows(Index k) {
-        const Index fit =
-            512 * 1024 / static_cast<Index>(sizeof(T)) / (k > 0 ? k : 1) / tile_rows * tile_rows;
-        return fit > 4 * tile_rows ? fit : 4 * tile_rows;
+    // Of k, when partial sums have a place.
+    static constexpr Index depth = 2048 / static_cast<Index>(sizeof(T));
+    // Rows of a piece of A^T B: whole tiles on every instruction set, because sums over pieces are reported.
+    static constexpr Index piece_rows = 42;
+    static_assert(piece_rows % tile_rows == 0);
+    static constexpr Index piece_size = piece_rows * panel_columns<T>;
+
+    // Rows of A that stay in the second-level cache (half a MiB) at this depth, in whole units.
+    static Index rows(Index k, Index unit) {
+        const Index fit = 512 * 1024 / static_cast<Index>(sizeof(T)) / (k > 0 ? k : 1) / unit * unit;
+        return fit > 2 * unit ? fit : 2 * unit;
     }
     static bool is_large(Index depth_, Index columns) {
         return depth_ * columns * static_cast<Index>(sizeof(T)) > 64 * 1024;
@@ -196,83 +222,244 @@ void multiply(Index rows, Index columns, Index depth, const T* a, Index a_stride
     const Index block_depth = partial ? Blocking<T>::depth : depth;
     for (Index k0 = 0; k0 < depth || k0 == 0; k0 += block_depth) {
         const Index k1 = depth - k0 < block_depth ? depth : k0 + block_depth;
-        const Index block_rows = Blocking<T>::rows(k1 - k0);
-        for (Index i = 0; i < rows; i += block_rows) {
-            const Sweep<T> s{i,       rows - i < block_rows ? rows : i + block_rows,
-                             k0,      k1 - k0,
-                             partial, partial_stride,
-                             k0 > 0,  k1 < depth};
-            sweep<T, true>(s, columns, a, a_stride, 0, b, epilogue);
-        }
+        const Index block_rows = Blocking<T>::rows(k1 - k0, tile_rows);
+        const RowsOperand<T> left{a + k0, a_stride};
+        const PartialSums<T> sums{partial, partial_stride, k0 > 0, k1 < depth};
+        for (Index i = 0; i < rows; i += block_rows)
+            for (Index j = 0; j < columns; j += panel_columns<T>) {
+                const bool last = j + panel_columns<T> >= columns;
+                const Index b_stride = last ? b.last_stride : b.row_stride;
+                sweep_panel(i, rows - i < block_rows ? rows : i + block_rows, j,
+                            last ? columns : j + panel_columns<T>, k1 - k0, left,
+                            b.data + j / panel_columns<T> * b.panel_step + k0 * b_stride, b_stride, sums,
+                            epilogue);
+            }
         if (k1 == depth) break;
     }
 }
 
-// The same for A^T: sums = sum_k A(k, i) B(k, j...), with A (depth, rows) and B (depth, columns) row-major.
-// Large operands are packed first.
-template <class T, class Epilogue>
-void multiply_transposed(Index rows, Index columns, Index depth, const T* a, Index a_stride,  // (depth, rows)
-                         const T* b, Index b_stride,  // (depth, columns)
-                         PackBuffers<T>& buffers, Epilogue&& epilogue) {
-    Panels<T> panels = Panels<T>::row_major(b, b_stride);
-    if (!Blocking<T>::is_large(depth, columns) || rows < 4 * tile_rows) {
-        sweep<T, false>({0, rows, 0, depth}, columns, a, a_stride, 0, panels, epilogue);
-        return;
+// The pieces of C = A^T B, with A (depth, rows) and B (depth, columns) row-major, as a grid: `across` panels
+// of columns (more, when there are few rows) by `piece_rows` rows. The grid depends on the shape alone.
+template <class T>
+struct PieceGrid {
+    Index rows, columns, across;  // columns of a piece: whole panels
+
+    PieceGrid(Index rows_, Index columns_) : rows(rows_), columns(columns_) {
+        const Index panels = Blocking<T>::piece_size / (rows > 0 ? rows : 1) / panel_columns<T>;
+        across = (panels > 1 ? panels : 1) * panel_columns<T>;
     }
-    buffers.right.reserve(depth * columns);
-    pack_panels(depth, columns, b, b_stride, buffers.right.data());
-    panels = Panels<T>::packed(buffers.right.data(), depth, columns);
-    const Index block_rows = Blocking<T>::rows(depth);
-    buffers.left.reserve((block_rows + tile_rows) * depth);
-    for (Index i = 0; i < rows; i += block_rows) {
-        const Index end = rows - i < block_rows ? rows : i + block_rows;
-        pack_transposed_tiles(i, end, depth, a, a_stride, buffers.left.data());
-        sweep<T, false>({i, end, 0, depth}, columns, buffers.left.data(), tile_rows, tile_rows * depth,
-                        panels, epilogue);
+};
+
+// A part of that grid: rows i0 ... i1 and columns j0 ... j1, where pieces begin.
+struct Part {
+    Index i0, i1, j0, j1;
+};
+
+// Cut along the columns or the rows, whichever makes the largest share smaller.
+template <class T>
+Part share_of(const PieceGrid<T>& grid, int share, int shares) {
+    auto units = [](Index n, Index unit) { return (n + unit - 1) / unit; };
+    auto cut = [&](Index n, Index unit, int s) {
+        const Index at = units(n, unit) * s / shares * unit;
+        return at < n ? at : n;
+    };
+    auto largest = [&](Index n, Index unit) {  // share, relative to the whole
+        return static_cast<double>(units(units(n, unit), shares) * unit) / static_cast<double>(n > 0 ? n : 1);
+    };
+    constexpr Index piece_rows = Blocking<T>::piece_rows;
+    Part part{0, grid.rows, 0, grid.columns};
+    if (largest(grid.columns, grid.across) <= largest(grid.rows, piece_rows)) {
+        part.j0 = cut(grid.columns, grid.across, share);
+        part.j1 = cut(grid.columns, grid.across, share + 1);
+    } else {
+        part.i0 = cut(grid.rows, piece_rows, share);
+        part.i1 = cut(grid.rows, piece_rows, share + 1);
+    }
+    return part;
+}
+
+// One part of C = A^T B, in pieces (buffers.piece has room for one): the panels one after the other, each
+// row-major, from row i0 and column j0 on. place(i0, j0, scratch) says where a piece goes; done(i0, j0,
+// piece, n) is called as soon as its n entries are complete.
+template <class T, class Place, class Done>
+void multiply_transposed(const PieceGrid<T>& grid, const Part& part, Index depth, const T* a,
+                         Index a_stride,              // (depth, rows)
+                         const T* b, Index b_stride,  // (depth, columns)
+                         PackBuffers<T>& buffers, Place&& place, Done&& done) {
+    const Index part_columns = part.j1 - part.j0;
+    if (part.i1 <= part.i0 || part_columns <= 0) return;
+    const bool pack = Blocking<T>::is_large(depth, part_columns) && part.i1 - part.i0 >= 4 * tile_rows;
+    Panels<T> right = Panels<T>::row_major(b + part.j0, b_stride);
+    if (pack) {
+        buffers.right.reserve(depth * part_columns);
+        pack_panels(depth, part.j0, part.j1, b, b_stride, buffers.right.data());
+        right = Panels<T>::packed(buffers.right.data(), depth, part_columns);
+    }
+
+    auto sweep_piece = [&](const auto& left, Index i0, Index i1, Index j0, Index j1) {
+        T* const piece = place(i0, j0, buffers.piece.data());
+        T* panel = piece;
+        for (Index j = j0; j < j1; j += panel_columns<T>) {
+            const bool last = j + panel_columns<T> >= part.j1;
+            const Index end = j + panel_columns<T> < j1 ? j + panel_columns<T> : j1, here = end - j;
+            const Index right_stride = last ? right.last_stride : right.row_stride;
+            auto keep = [=](Index i, Index column, Vec<T> sum) __attribute__((always_inline)) {
+                store(panel + (i - i0) * here + (column - j), sum);
+            };
+            sweep_panel(i0, i1, j, end, depth, left,
+                        right.data + (j - part.j0) / panel_columns<T> * right.panel_step, right_stride,
+                        PartialSums<T>{}, keep);
+            panel += (i1 - i0) * here;
+        }
+        done(i0, j0, piece, panel - piece);
+    };
+    const Index block_rows = pack ? Blocking<T>::rows(depth, Blocking<T>::piece_rows) : part.i1 - part.i0;
+    if (pack) buffers.left.reserve((block_rows + tile_rows) * depth);
+    for (Index block = part.i0; block < part.i1; block += block_rows) {
+        const Index block_end = part.i1 - block < block_rows ? part.i1 : block + block_rows;
+        if (pack) pack_transposed_tiles(block, block_end, depth, a, a_stride, buffers.left.data());
+        for (Index j = part.j0; j < part.j1; j += grid.across)
+            for (Index i = block; i < block_end; i += Blocking<T>::piece_rows) {
+                const Index i1 =
+                    block_end - i < Blocking<T>::piece_rows ? block_end : i + Blocking<T>::piece_rows;
+                const Index j1 = part.j1 - j < grid.across ? part.j1 : j + grid.across;
+                if (pack)
+                    sweep_piece(TilesOperand<T>{buffers.left.data(), block, depth}, i, i1, j, j1);
+                else
+                    sweep_piece(TransposedOperand<T>{a, a_stride}, i, i1, j, j1);
+            }
     }
 }
 
-// out[i * out_stride + o] = sum_k a[i, k] w[o, k], for few rows o of w: the sums run in virtual lanes over k.
-// Rows of a and w are padded with zeros (at least one of the two) to whole lane blocks.
+// epilogue(i, j, sum_k a[i, k] b[k, j...]) for so few k that b's rows stay in registers while rows of a pass.
+template <class T, int Depth, class Epilogue>
+STEEPEST_INLINE void multiply_shallow(Index rows, Index columns, const T* a, Index a_stride,  // (rows, Depth)
+                                      const Panels<T>& b, Epilogue epilogue) {  // (Depth, columns)
+    for (Index j = 0; j < columns; j += width<T>) {
+        const Index panel = j / panel_columns<T>;
+        const bool last = (panel + 1) * panel_columns<T> >= columns;
+        const T* at = b.data + panel * b.panel_step + j % panel_columns<T>;
+        Vec<T> b_row[Depth];
+        for (Index k = 0; k < Depth; ++k) b_row[k] = load(at + k * (last ? b.last_stride : b.row_stride));
+        for (Index i = 0; i < rows; ++i) {
+            Vec<T> sum{};
+            for (Index k = 0; k < Depth; ++k) sum = fma(splat(a[i * a_stride + k]), b_row[k], sum);
+            epilogue(i, j, sum);
+        }
+    }
+}
+
+// out[i * out_stride + o] = bias[o] + sum_k a[i, k] w[o, k], for few rows o of w: the sums run in virtual
+// lanes over k. Rows of a and w are padded with zeros (at least one of the two) to whole lane blocks.
 template <class T>
 void row_products(Index rows, Index outputs, Index depth_padded, const T* a, Index a_stride,  // (rows, depth)
                   const T* w, Index w_stride,  // (outputs, depth)
+                  const T* bias,               // (outputs,)
                   T* out, Index out_stride) {  // (rows, outputs)
-    constexpr int together = 4, parts = Lanes<T>::parts;
+    constexpr int together = width<T>, parts = Lanes<T>::parts;
     for (Index o = 0; o < outputs; ++o) {
         const T* w_row = w + o * w_stride;
-        Index i = 0;
-        for (; i + together <= rows; i += together) {
+        for (Index i = 0; i < rows; i += together) {
+            const Index count = rows - i < together ? rows - i : together;
             Lanes<T> sum[together];
-            for (auto& s : sum) s = Lanes<T>::zero();
+            unrolled<together>([&](int r) __attribute__((always_inline)) { sum[r] = Lanes<T>::zero(); });
             for (Index k = 0; k < depth_padded; k += lanes<T>)
                 for (int p = 0; p < parts; ++p) {
+                    const T* at = a + i * a_stride + k + p * width<T>;
                     const Vec<T> w_vector = load(w_row + k + p * width<T>);
-                    for (int r = 0; r < together; ++r)
-                        sum[r].part[p] =
-                            fma(load(a + (i + r) * a_stride + k + p * width<T>), w_vector, sum[r].part[p]);
+                    auto add = [&](int r) __attribute__((always_inline)) {
+                        sum[r].part[p] = fma(load(at + r * a_stride), w_vector, sum[r].part[p]);
+                    };
+                    if (count == together)
+                        unrolled<together>(add);
+                    else
+                        for (int r = 0; r < count; ++r) add(r);
                 }
-            for (int r = 0; r < together; ++r) out[(i + r) * out_stride + o] = sum[r].sum();
-        }
-        for (; i < rows; ++i) {
-            Lanes<T> sum = Lanes<T>::zero();
-            for (Index k = 0; k < depth_padded; k += lanes<T>)
-                for (int p = 0; p < parts; ++p)
-                    sum.part[p] = fma(load(a + i * a_stride + k + p * width<T>),
-                                      load(w_row + k + p * width<T>), sum.part[p]);
-            out[i * out_stride + o] = sum.sum();
+            const Vec<T> total = sums<T>(sum) + bias[o];
+            T* to = out + i * out_stride + o;
+            if (out_stride == 1 && count == together) {
+                store(to, total);
+            } else {
+                T entries[together];
+                store(entries, total);
+                for (Index r = 0; r < count; ++r) to[r * out_stride] = entries[r];
+            }
         }
     }
 }
 
-// t[j, i] = m[i, j]; rows of t are padded and only its first `rows` columns are written.
+// Sums over few rows of output are long chains of additions that wait for each other. So they run in four,
+// over the rows i mod 4, and end as (0 + 2) + (1 + 3).
+inline constexpr Index sum_chains = 4;
+
+// term(i, v, sum) adds row i's share of vector v to sum; out receives `Vectors` vectors.
+template <int Vectors, class T, class Term>
+STEEPEST_INLINE void sum_rows(Index rows, T* out, Term&& term) {
+    Vec<T> sum[sum_chains][Vectors];
+    auto for_each = [&](auto f) __attribute__((always_inline)) {
+        unrolled<sum_chains>([&](auto c) __attribute__((always_inline)) {
+            unrolled<Vectors>([&](auto v) __attribute__((always_inline)) { f(c, v); });
+        });
+    };
+    for_each([&](int c, int v) __attribute__((always_inline)) { sum[c][v] = Vec<T>{}; });
+    Index i = 0;
+    for (; i + sum_chains <= rows; i += sum_chains)
+        for_each([&](int c, int v) __attribute__((always_inline)) { sum[c][v] = term(i + c, v, sum[c][v]); });
+    for_each([&](int c, int v) __attribute__((always_inline)) {
+        if (i + c < rows) sum[c][v] = term(i + c, v, sum[c][v]);
+    });
+    unrolled<Vectors>([&](auto v) __attribute__((always_inline)) {
+        store(out + v * width<T>, (sum[0][v] + sum[2][v]) + (sum[1][v] + sum[3][v]));
+    });
+}
+
+// sum_i d[i], the same way.
+template <class T>
+T strided_sum(Index rows, const T* d, Index stride) {
+    T sum[sum_chains] = {};
+    for (Index i = 0; i < rows; ++i) sum[i % sum_chains] += d[i * stride];
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
+// out[j] = sum_i m[i, j]
+template <class T>
+void column_sums(Index rows, Index columns, const T* m, Index stride, T* out) {  // (rows, columns), padded
+    for (Index j = 0; j < columns; j += width<T>)
+        sum_rows<1>(rows, out + j, [=](Index i, int, Vec<T> sum) __attribute__((always_inline)) {
+            return sum + load(m + i * stride + j);
+        });
+}
+
+// out[j] = sum_i d[i] m[i, j]
+template <class T>
+void weighted_column_sums(Index rows, Index columns, const T* d, Index d_stride,  // (rows,)
+                          const T* m, Index stride, T* out) {                     // (rows, columns), padded
+    auto term = [=](Index j) {
+        return [=](Index i, int v, Vec<T> sum) __attribute__((always_inline)) {
+            return fma(splat(d[i * d_stride]), load(m + i * stride + j + v * width<T>), sum);
+        };
+    };
+    Index j = 0;
+    for (; j + 2 * width<T> <= columns; j += 2 * width<T>) sum_rows<2>(rows, out + j, term(j));
+    if (j < columns) sum_rows<1>(rows, out + j, term(j));
+}
+
+// t[j, i] = m[i, j]; only the first `rows` columns of t are written.
 template <class T>
 void transpose(Index rows, Index columns, const T* m, Index m_stride, T* t, Index t_stride) {
-    constexpr Index block = 16;  // 16 lines of either side stay in the first-level cache
-    for (Index i0 = 0; i0 < rows; i0 += block)
-        for (Index j0 = 0; j0 < columns; j0 += block)
-            for (Index j = j0; j < columns && j < j0 + block; ++j)
-                for (Index i = i0; i < rows && i < i0 + block; ++i) t[j * t_stride + i] = m[i * m_stride + j];
+    constexpr Index n = width<T>;
+    for (Index i = 0; i < rows; i += n)
+        for (Index j = 0; j < columns; j += n) {
+            if (i + n <= rows && j + n <= columns) {
+                Vec<T> square[n];
+                for (Index k = 0; k < n; ++k) square[k] = load(m + (i + k) * m_stride + j);
+                transpose_square<T>(square);
+                for (Index k = 0; k < n; ++k) store(t + (j + k) * t_stride + i, square[k]);
+                continue;
+            }
+            for (Index b = j; b < columns && b < j + n; ++b)
+                for (Index a = i; a < rows && a < i + n; ++a) t[b * t_stride + a] = m[a * m_stride + b];
+        }
 }
 
 }  // namespace steepest::STEEPEST_ISA

@@ -3,6 +3,8 @@
 // Each rule is written once, for a vector of parameters, and serves both a stand-alone step and the descent.
 #pragma once
 
+#include <variant>
+
 #include "core/math.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -20,6 +22,14 @@ struct OptimizerConfig {
     bool epsilon_hat = false;
     double weight_decay = 0;  // decoupled
 
+    // 1 - beta^t, which make up for moments that start at 0.
+    struct Corrections {
+        double first = 1, second = 1;
+    };
+    Corrections corrections(Index step) const {
+        return {1.0 - Powers::once(beta_1, step), 1.0 - Powers::once(beta_2, step)};
+    }
+
     int slots() const { return kind == Kind::sgd ? 0 : kind == Kind::momentum ? 1 : 2; }
 };
 
@@ -29,7 +39,7 @@ struct SgdRule {
     static constexpr int slots = 0;
     T rate;
 
-    SgdRule(const OptimizerConfig&, double learning_rate, Index) : rate(static_cast<T>(learning_rate)) {}
+    SgdRule(const OptimizerConfig&, double learning_rate) : rate(static_cast<T>(learning_rate)) {}
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>*) const { x = fma(splat(-rate), g, x); }
 };
@@ -41,7 +51,7 @@ struct MomentumRule {
     static constexpr int slots = 1;
     T beta, a, b;
 
-    MomentumRule(const OptimizerConfig& c, double rate, Index) {
+    MomentumRule(const OptimizerConfig& c, double rate) {
         using Velocity = OptimizerConfig::Velocity;
         beta = static_cast<T>(c.momentum);
         a = static_cast<T>(c.velocity == Velocity::gradient ? 1.0
@@ -66,9 +76,8 @@ struct AdamRule {
     static constexpr int slots = 2;
     T beta_1, complement_1, beta_2, complement_2, rate, root_scale, epsilon, decay;
 
-    AdamRule(const OptimizerConfig& c, double learning_rate, Index step) {
-        const double correction_1 = 1.0 - power(c.beta_1, step);
-        const double correction_2 = __builtin_sqrt(1.0 - power(c.beta_2, step));
+    AdamRule(const OptimizerConfig& c, double learning_rate, OptimizerConfig::Corrections corrections) {
+        const double correction_1 = corrections.first, correction_2 = __builtin_sqrt(corrections.second);
         beta_1 = static_cast<T>(c.beta_1);
         complement_1 = static_cast<T>(1.0 - c.beta_1);
         beta_2 = static_cast<T>(c.beta_2);
@@ -129,20 +138,60 @@ void apply_rule(Rule rule, T* x, const T* g, T* const* slot, Index n) {
     apply_rule_to_part(rule, x + i, g + i, local, n - i);
 }
 
-// One step, number `step` counted from 1, at the given learning rate. x, g and the slots have n entries each.
+// One step at the given learning rate. It is taken in pieces, in any order and by any thread, as parts of the
+// gradient become known.
 template <class T>
-void optimizer_step(const OptimizerConfig& config, double learning_rate, Index step, T* x, const T* g,
-                    T* const* slot, Index n) {
-    switch (config.kind) {
-        case OptimizerConfig::Kind::sgd:
-            return apply_rule(SgdRule<T>(config, learning_rate, step), x, g, slot, n);
-        case OptimizerConfig::Kind::momentum:
-            if (config.nesterov)
-                return apply_rule(MomentumRule<T, true>(config, learning_rate, step), x, g, slot, n);
-            return apply_rule(MomentumRule<T, false>(config, learning_rate, step), x, g, slot, n);
-        case OptimizerConfig::Kind::adam:
-            return apply_rule(AdamRule<T>(config, learning_rate, step), x, g, slot, n);
+class OptimizerStep {
+  public:
+    // Number `step`, counted from 1.
+    OptimizerStep(const OptimizerConfig& config, double learning_rate, Index step, T* x, T* const* slots)
+        : OptimizerStep(config, learning_rate,
+                        config.kind == OptimizerConfig::Kind::adam ? config.corrections(step)
+                                                                   : OptimizerConfig::Corrections{},
+                        x, slots) {}
+    OptimizerStep(const OptimizerConfig& config, double learning_rate,
+                  OptimizerConfig::Corrections corrections, T* x, T* const* slots)
+        : rule_(make_rule(config, learning_rate, corrections)), decays_(config.weight_decay != 0), x_(x) {
+        for (int s = 0; s < config.slots(); ++s) slots_[s] = slots[s];
     }
-}
+
+    // Whether weights and biases are treated differently.
+    bool decays() const { return decays_; }
+
+    // Moves x[offset ... offset + n) by gradient[0 ... n). Decoupled decay is for the weights of a model
+    // only.
+    void operator()(Index offset, Index n, const T* gradient, bool decays) const {
+        std::visit(
+            [&](auto rule) {
+                if constexpr (std::is_same_v<decltype(rule), AdamRule<T>>)
+                    if (!decays) rule.decay = 1;
+                T* slots[2];
+                for (int s = 0; s < rule.slots; ++s) slots[s] = slots_[s] + offset;
+                apply_rule(rule, x_ + offset, gradient, slots, n);
+            },
+            rule_);
+    }
+
+  private:
+    using Rule = std::variant<SgdRule<T>, MomentumRule<T, false>, MomentumRule<T, true>, AdamRule<T>>;
+
+    static Rule make_rule(const OptimizerConfig& config, double learning_rate,
+                          OptimizerConfig::Corrections corrections) {
+        switch (config.kind) {
+            case OptimizerConfig::Kind::momentum:
+                if (config.nesterov) return MomentumRule<T, true>(config, learning_rate);
+                return MomentumRule<T, false>(config, learning_rate);
+            case OptimizerConfig::Kind::adam:
+                return AdamRule<T>(config, learning_rate, corrections);
+            default:
+                return SgdRule<T>(config, learning_rate);
+        }
+    }
+
+    Rule rule_;
+    bool decays_;
+    T* x_;
+    T* slots_[2] = {};
+};
 
 }  // namespace steepest::STEEPEST_ISA

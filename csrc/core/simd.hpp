@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #if defined(__AVX2__) || defined(__SSE4_1__)
 #include <immintrin.h>
@@ -47,6 +48,14 @@ inline constexpr bool has_fma = false;
 
 #define STEEPEST_INLINE inline __attribute__((always_inline))
 
+// f(0), ..., f(N - 1), each a copy of its own: so that arrays which f indexes can live in registers.
+template <int N, class F>
+STEEPEST_INLINE void unrolled(F&& f) {
+    [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+        (f(std::integral_constant<int, I>{}), ...);
+    }(std::make_integer_sequence<int, N>{});
+}
+
 // Virtual lanes: 64 bytes, that is 16 floats or 8 doubles, on every instruction set. Rows of parameters and
 // activations are padded to a multiple of this, so that no kernel has a tail.
 inline constexpr int lane_bytes = 64;
@@ -80,9 +89,37 @@ template <class T>
 STEEPEST_INLINE void store(T* p, Vec<T> v) {
     std::memcpy(p, &v, sizeof v);
 }
+// The first n < width entries from p on, and zeros; nothing beyond them is touched.
+STEEPEST_INLINE Vec<float> load_first(const float* p, Index n) {
+#if defined(__AVX512F__)
+    return (Vec<float>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#else
+    Vec<float> v{};
+    std::memcpy(&v, p, static_cast<std::size_t>(n) * sizeof(float));
+    return v;
+#endif
+}
+STEEPEST_INLINE Vec<double> load_first(const double* p, Index n) {
+#if defined(__AVX512F__)
+    return (Vec<double>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), p);
+#else
+    Vec<double> v{};
+    std::memcpy(&v, p, static_cast<std::size_t>(n) * sizeof(double));
+    return v;
+#endif
+}
+
 template <class T>
 STEEPEST_INLINE Vec<T> splat(T x) {
     return x - Vec<T>{};  // x - 0 is x for every x, so compilers make it one broadcast
+}
+
+// 0, 1, 2, ...
+template <class T>
+STEEPEST_INLINE Vec<T> counting() {
+    Vec<T> v{};
+    for (int i = 0; i < width<T>; ++i) v[i] = static_cast<T>(i);
+    return v;
 }
 
 // a * b + c, rounded once where the hardware can.
@@ -169,14 +206,61 @@ STEEPEST_INLINE V relu(V x) {
     return x < 0 ? V{} : x;
 }
 
+// Half a vector of floats as a vector of doubles.
+using HalfFloats = typename VectorType<float, vector_bytes / 2>::type;
+STEEPEST_INLINE Vec<double> widen(HalfFloats v) {
+#if defined(__AVX512F__)
+    return (Vec<double>)_mm512_cvtps_pd((__m256)v);
+#elif defined(__AVX2__)
+    return (Vec<double>)_mm256_cvtps_pd((__m128)v);
+#else
+    return __builtin_convertvector(v, Vec<double>);
+#endif
+}
+
 // The Vec<double> that starts at p, widened when p is of floats.
 STEEPEST_INLINE Vec<double> load_wide(const double* p) {
     return load(p);
 }
 STEEPEST_INLINE Vec<double> load_wide(const float* p) {
-    typename VectorType<float, vector_bytes / 2>::type v;
+    HalfFloats v;
     std::memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, Vec<double>);
+    return widen(v);
+}
+
+// Shuffles of two vectors by a rule that is known at compile time: entry x is the rule's pick(x) out of a's
+// entries (0 ... n-1) and b's (n ... 2n-1).
+template <class V, class Pick, std::size_t... X>
+STEEPEST_INLINE auto shuffle(V a, V b, Pick, std::index_sequence<X...>) {
+    return __builtin_shufflevector(a, b, Pick{}(static_cast<int>(X))...);
+}
+
+// Entry i of the first half plus entry i of the second, until one is left.
+template <class V>
+STEEPEST_INLINE auto sum_entries(V v) {
+    constexpr std::size_t half = sizeof(V) / sizeof(v[0]) / 2;
+    if constexpr (half == 1) {
+        return v[0] + v[1];
+    } else {
+        constexpr auto entries = std::make_index_sequence<half>{};
+        return sum_entries(shuffle(
+                               v, v, [](int x) { return x; }, entries) +
+                           shuffle(v, v, [](int x) { return x + static_cast<int>(half); }, entries));
+    }
+}
+
+// The largest entry, whatever its place; NaN may or may not be found.
+template <class V>
+STEEPEST_INLINE auto largest_entry(V v) {
+    constexpr std::size_t half = sizeof(V) / sizeof(v[0]) / 2;
+    if constexpr (half == 1) {
+        return v[0] > v[1] ? v[0] : v[1];
+    } else {
+        constexpr auto entries = std::make_index_sequence<half>{};
+        const auto a = shuffle(v, v, [](int x) { return x; }, entries);
+        const auto b = shuffle(v, v, [](int x) { return x + static_cast<int>(half); }, entries);
+        return largest_entry(a > b ? a : b);
+    }
 }
 
 // The `lanes<T>` virtual lanes as hardware vectors.
@@ -191,16 +275,70 @@ struct Lanes {
         return r;
     }
 
-    // ((l0+l1) + (l2+l3)) + ...: neighbours first, always this tree. Halves of the array are added instead of
-    // neighbours (0 with n/2, 1 with n/2 + 1, ...), which is the same shape of tree and cheaper on vectors.
-    STEEPEST_INLINE T sum() const {
-        T lane[lanes<T>];
-        std::memcpy(lane, part, sizeof lane);
-        for (int half = lanes<T> / 2; half > 0; half /= 2)
-            for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
-        return lane[0];
+    // The first halvings of the tree of sum(), down to one hardware vector.
+    STEEPEST_INLINE Vec<T> folded() const {
+        Lanes r = *this;
+        for (int half = parts / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; ++i) r.part[i] += r.part[i + half];
+        return r.part[0];
     }
+
+    // Lane i with lane i + n/2, then with i + n/4, ...: always this tree.
+    STEEPEST_INLINE T sum() const { return sum_entries(folded()); }
 };
+
+// The sums of width<T> lane blocks as one vector, each by the tree of Lanes::sum. A stage halves two vectors
+// at once, into the two halves of one.
+template <class T, int Group = width<T>>
+STEEPEST_INLINE void fold_groups(Vec<T>* v) {  // vectors of Group lanes for each of width / Group rows
+    if constexpr (Group > 1) {
+        constexpr int n = width<T>, half = Group / 2;
+        constexpr auto entries = std::make_index_sequence<n>{};
+        auto lower = [](int x) { return x / half * Group + x % half; };  // beyond n: the second vector
+        auto upper = [](int x) { return x / half * Group + x % half + half; };
+        unrolled<half>([&](int i) __attribute__((always_inline)) {
+            v[i] = shuffle(v[2 * i], v[2 * i + 1], lower, entries) +
+                   shuffle(v[2 * i], v[2 * i + 1], upper, entries);
+        });
+        fold_groups<T, half>(v);
+    }
+}
+template <class T>
+STEEPEST_INLINE Vec<T> sums(const Lanes<T>* rows) {  // (width<T>,)
+    Vec<T> v[width<T>];
+    unrolled<width<T>>([&](int r) __attribute__((always_inline)) { v[r] = rows[r].folded(); });
+    fold_groups<T>(v);
+    return v[0];
+}
+
+// Adds the entries of a vector of floats or doubles, entry k of a row, to the double lanes k mod 8.
+STEEPEST_INLINE void add_wide(Lanes<double>& sum, Index k, Vec<double> v) {
+    sum.part[k / width<double> % Lanes<double>::parts] += v;
+}
+STEEPEST_INLINE void add_wide(Lanes<double>& sum, Index k, Vec<float> v) {
+    constexpr int half = width<double>;
+    constexpr auto entries = std::make_index_sequence<half>{};
+    add_wide(sum, k, widen(shuffle(v, v, [](int x) { return x; }, entries)));
+    add_wide(sum, k + half, widen(shuffle(v, v, [](int x) { return x + half; }, entries)));
+}
+
+// The transpose of a square of width<T> vectors, in place: 2 x 2 blocks of one entry, then of two, ...
+template <class T, int Block = 1>
+STEEPEST_INLINE void transpose_square(Vec<T>* v) {
+    if constexpr (Block < width<T>) {
+        constexpr int n = width<T>;
+        constexpr auto entries = std::make_index_sequence<n>{};
+        auto left = [](int x) { return x & Block ? n + x - Block : x; };
+        auto right = [](int x) { return x & Block ? n + x : x + Block; };
+        unrolled<n>([&](int i) __attribute__((always_inline)) {
+            if (i & Block) return;
+            const Vec<T> a = v[i], b = v[i + Block];
+            v[i] = shuffle(a, b, left, entries);
+            v[i + Block] = shuffle(a, b, right, entries);
+        });
+        transpose_square<T, 2 * Block>(v);
+    }
+}
 
 template <class T>
 STEEPEST_INLINE Lanes<T> operator+(Lanes<T> a, const Lanes<T>& b) {
@@ -229,6 +367,10 @@ STEEPEST_INLINE double sum_wide(Index n, VectorTerm&& term, ScalarTerm&& last) {
                 sums[r].part[p] += load(tail + r * lane_count + p * width<double>);
     }
     return ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum();
+}
+
+inline double sum(const double* x, Index n) {
+    return sum_wide(n, [&](Index i) { return load(x + i); }, [&](Index i) { return x[i]; });
 }
 
 // Sum of squares in double, for norms and penalties.

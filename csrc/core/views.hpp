@@ -20,6 +20,13 @@ struct MatrixView {
     Index size() const { return rows * cols; }
 };
 
+// Between rows that lie differently far apart.
+template <class T>
+void copy_rows(Index rows, Index cols, const T* from, Index from_stride, T* to, Index to_stride) {
+    for (Index i = 0; i < rows; ++i)
+        std::memcpy(to + i * to_stride, from + i * from_stride, static_cast<std::size_t>(cols) * sizeof(T));
+}
+
 template <class T>
 struct VectorView {
     T* data = nullptr;

@@ -6,7 +6,6 @@ p_0 = 1,  p_{k+1} = (a_k x + b_k) p_k - c_k p_{k-1}.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -38,18 +37,25 @@ def _coefficients(basis: str, degree: int) -> Recurrence:
 
 def to_monomial(coefficients: Array, basis: str, domain: tuple[float, float]) -> Array:
     """Return monomial coefficients in x of sum_k c_k p_k(u), with u mapping the domain onto [-1, 1]."""
-    from numpy.polynomial import Chebyshev, Legendre, Polynomial
-
     if domain[0] == domain[1]:  # one point, mapped onto 0: only the value there is known
         constant = to_monomial(coefficients, basis, (-1.0, 1.0))[:1]
         return np.pad(constant, (0, len(coefficients) - 1))
-    if basis == "monomial":
-        series: Any = Polynomial(coefficients, domain=domain, window=(-1.0, 1.0))
-    else:
-        kind = Chebyshev if basis == "chebyshev" else Legendre
-        series = kind(coefficients, domain=domain, window=(-1.0, 1.0))
-    converted = series.convert(kind=Polynomial, domain=(-1.0, 1.0), window=(-1.0, 1.0)).coef
-    return np.pad(converted, (0, len(coefficients) - len(converted)))
+    n = len(coefficients)
+    a, b, c = recurrence(basis, n) or (np.ones(n), np.zeros(n), np.zeros(n))
+    low, high = domain
+    middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
+    slope, shift = 1.0 / half, -middle / half  # u = slope x + shift
+    # Clenshaw's recurrence, y_k = coefficient_k + (a_k u + b_k) y_{k+1} - c_{k+1} y_{k+2}, with polynomials in x.
+    y, later = np.zeros(n + 1), np.zeros(n + 1)  # y_{k+1} and y_{k+2}
+    with np.errstate(over="ignore", invalid="ignore"):  # powers of x where the range is tiny
+        for k in reversed(range(n)):
+            product = (a[k] * shift + b[k]) * y
+            product[1:] += a[k] * slope * y[:-1]
+            if k + 1 < n:
+                product -= c[k + 1] * later
+            product[0] += coefficients[k]
+            y, later = product, y
+    return y[:n]
 
 
 def domain_map(domain: tuple[float, float]) -> tuple[float, float]:

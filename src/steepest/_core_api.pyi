@@ -49,10 +49,13 @@ def polynomial_loss_gradient(
     theta: _Array, x: _Array, y: _Array, recurrence: _Recurrence, /
 ) -> tuple[float, _Array] | NotImplementedType: ...
 
-# The network. network_forward returns the activations of all layers, the output's included.
+# The network. network_forward returns the activations of all layers, network_output those of the last.
 def network_forward(
     weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
 ) -> _Arrays | NotImplementedType: ...
+def network_output(
+    weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
+) -> _Array | NotImplementedType: ...
 def network_loss_gradient(
     weights: _Sequence,
     biases: _Sequence,
@@ -167,6 +170,15 @@ def minimize(
     record_path: bool,
     /,
 ) -> dict[str, Any] | NotImplementedType: ...
+
+# The threads of a descent by themselves, for tests. sums adds up x n_runs times in shares, one a thread:
+# (sums (n_runs,), shares that the calling thread did not do, seconds). Share `failing` raises RuntimeError.
+class Threads:
+    def __init__(self, wanted: int, /) -> None: ...
+    def count(self, /) -> int: ...
+    def sums(
+        self, x: NDArray[np.float64], n_runs: int, failing: int, /
+    ) -> tuple[NDArray[np.float64], int, float]: ...
 
 # Random numbers, and the core's own elementary functions and double-double operations by entries, for tests.
 def permutation(n: int, seed: int, epoch: int, /) -> NDArray[np.uint32]: ...

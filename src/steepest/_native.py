@@ -16,8 +16,6 @@ from steepest import _cpu
 core: Any
 _name: str
 
-_n_threads = 1
-
 
 def available_instruction_sets() -> list[str]:
     """Return the instruction sets that this build has and this CPU can run, the best one last.
@@ -62,25 +60,55 @@ def instruction_set() -> str:
 
 
 def set_num_threads(n: int) -> None:
-    """Set how many threads one call may use.
+    """Set how many threads one call may use, where it is not told a number of its own by ``n_threads``.
 
-    Reserved: today every call runs on the thread that makes it, with the GIL released, so that descents in
-    several Python threads run side by side. Results will never depend on the number.
+    Results do not depend on it. Small work stays on the thread that calls, and calls from several Python threads
+    at the same time share the workers. It is one number for the process, inherited by forked children, and the one
+    that ``threadpoolctl.threadpool_limits`` sets once an estimator has been imported.
+
+    Before the first call it is the environment's ``STEEPEST_NUM_THREADS``; or else ``OMP_NUM_THREADS``, which
+    joblib sets for its worker processes; or else the number of CPUs that this process may use.
 
     Parameters
     ----------
     n : int
-        At least 1.
-    """
-    global _n_threads
-    from steepest._validate import check_integer
+        At least 1, the calling thread included.
 
-    _n_threads = check_integer("n", n, low=1)
+    Raises
+    ------
+    ValueError, TypeError
+        If it is not an integer of at least 1.
+    """
+    from steepest._validate import check_thread_count
+
+    _cpu.set_num_threads(check_thread_count("n", n))
 
 
 def get_num_threads() -> int:
-    """Return the number set by :func:`set_num_threads`."""
-    return _n_threads
+    """Return how many threads one call may use; see :func:`set_num_threads`."""
+    return _cpu.get_num_threads()
+
+
+def _default_num_threads() -> int:
+    """Return the number of threads before anybody has set one."""
+    given = os.environ.get("STEEPEST_NUM_THREADS", "").strip()
+    if given:
+        if not _is_count(given):
+            raise ValueError(f"STEEPEST_NUM_THREADS must be an integer >= 1, but is {given!r}")
+        return int(given)
+    openmp = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if _is_count(openmp):  # OpenMP also knows lists, for nested loops
+        return int(openmp)
+    process_cpu_count = getattr(os, "process_cpu_count", None)  # since Python 3.13
+    if process_cpu_count is not None:
+        return process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) < 2**31
 
 
 def build_info() -> dict[str, Any]:
@@ -96,8 +124,9 @@ def build_info() -> dict[str, Any]:
     return {
         **info,
         "available_instruction_sets": available_instruction_sets(),
-        "threads": _n_threads,
+        "threads": get_num_threads(),
     }
 
 
 use_instruction_set(os.environ.get("STEEPEST_ISA") or available_instruction_sets()[-1])
+_cpu.set_num_threads(_default_num_threads())

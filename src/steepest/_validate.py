@@ -6,7 +6,7 @@ A message names the argument, says what was wrong (shape, dtype, row and column)
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -28,24 +28,17 @@ def check_number(
     finite: bool = False,
 ) -> float:
     """Return ``value`` as a float, or raise: it must be a real number within the bounds."""
-    bounds = [
-        f"{word} {bound:g}"
-        for word, bound in (
-            (">=", low),
-            (">", above),
-            ("<=", high),
-            ("<", below),
-        )
-        if bound is not None
-    ]
-    wanted = f"{'a finite' if finite else 'a'} number" + (
-        f" {' and '.join(bounds)}" if bounds else ""
-    )
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Real, np.number)):
+    # Nearly always a number of Python's own: known by its type, long before the ABC has answered.
+    if (
+        type(value) is not float
+        and type(value) is not int
+        and not _is_number(value, (Real, np.number))
+    ):
+        wanted = _wanted(f"{'a finite' if finite else 'a'} number", low, above, high, below)
         raise TypeError(f"{name} must be {wanted}, but is {value!r}")
     number = float(value)
     right = (
-        not math.isnan(number)
+        number == number  # NaN is not
         and (low is None or number >= low)
         and (above is None or number > above)
         and (high is None or number <= high)
@@ -53,22 +46,48 @@ def check_number(
         and (not finite or math.isfinite(number))
     )
     if not right:
+        wanted = _wanted(f"{'a finite' if finite else 'a'} number", low, above, high, below)
         raise ValueError(f"{name} must be {wanted}, but is {value!r}")
     return number
 
 
 def check_integer(name: str, value: Any, *, low: int | None = None, high: int = 2**62) -> int:
     """Return ``value`` as an int, or raise: it must be an integer within the bounds."""
-    bounds = [f">= {low}"] if low is not None else []
-    if high < 2**62:  # beyond that, there is no number of anything
-        bounds.append(f"<= {high}")
-    wanted = "an integer" + (f" {' and '.join(bounds)}" if bounds else "")
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (Integral, np.integer)):
+    # Beyond 2**62, the default, there is no number of anything.
+    if type(value) is not int and not _is_number(value, (Integral, np.integer)):
+        wanted = _wanted("an integer", low, high=high if high < 2**62 else None)
         raise TypeError(f"{name} must be {wanted}, but is {value!r}")
     number = int(value)
     if (low is not None and number < low) or number > high:
+        wanted = _wanted("an integer", low, high=high if high < 2**62 else None)
         raise ValueError(f"{name} must be {wanted}, but is {value!r}")
     return number
+
+
+def check_thread_count(name: str, value: Any) -> int:
+    """Return ``value`` as an int that the core can hold, or raise: it must be an integer of at least 1."""
+    return min(check_integer(name, value, low=1), 2**31 - 1)
+
+
+def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, (bool, np.bool_))
+
+
+def _wanted(
+    kind: str,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    below: float | None = None,
+) -> str:
+    """Return in words which values are right."""
+    given = ((">=", low), (">", above), ("<=", high), ("<", below))
+    bounds = [
+        f"{word} {bound if isinstance(bound, int) else format(bound, 'g')}"
+        for word, bound in given
+        if bound is not None
+    ]
+    return f"{kind} {' and '.join(bounds)}" if bounds else kind
 
 
 def check_flag(name: str, value: Any) -> bool:
@@ -118,19 +137,25 @@ def float_type(*arrays: Array) -> np.dtype[Any]:
 
 def plain(array: Array, dtype: np.dtype[Any]) -> Array:
     """Return the array in the layout that the core reads: its dtype, C order, aligned; a copy if need be."""
+    flags = array.flags
+    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return array
     return np.require(array, dtype=dtype, requirements=["C", "ALIGNED"])
+
+
+def is_finite(array: Array) -> bool:
+    """Whether no entry is NaN or infinite, looked at in slices of rows that stay in the cache."""
+    if array.size <= 65536:
+        return bool(np.isfinite(array).all())
+    rows = max(1, 65536 * array.shape[0] // array.size)
+    return all(np.isfinite(array[part]).all() for part in chunks(array.shape[0], rows))
 
 
 def check_finite(name: str, array: Array) -> None:
     """Raise if an entry is NaN or infinite, naming the first such entry."""
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" or is_finite(array):
         return
-    with np.errstate(over="ignore", invalid="ignore"):  # a finite sum is the fast way to know
-        if np.isfinite(array.sum(dtype=np.float64)):
-            return
     bad = np.argwhere(~np.isfinite(array))
-    if len(bad) == 0:
-        return
     where = tuple(int(i) for i in bad[0])
     place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "")
     more = f" ({len(bad)} such entries in all)" if len(bad) > 1 else ""
@@ -206,3 +231,9 @@ def parameter_pairs(
                 )
         pairs.append((part, numeric_array(f"gradient of {label}", part_gradient), part_slots))
     return pairs
+
+
+def chunks(n: int, size: int) -> Iterator[slice]:
+    """Yield slices of ``size`` that cover ``range(n)``."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))

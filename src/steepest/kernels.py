@@ -171,6 +171,13 @@ def softmax_cross_entropy(logits: ArrayLike, target: ArrayLike) -> tuple[float, 
     ValueError
         If shapes don't fit, a class is out of range, or there are no rows.
     """
+    result = _native.core.softmax_cross_entropy(logits, target)
+    if result is NotImplemented:
+        result = _native.core.softmax_cross_entropy(*_softmax_arrays(logits, target))
+    return result  # type: ignore[no-any-return]
+
+
+def _softmax_arrays(logits: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
     z, t = numeric_array("logits", logits), numeric_array("target", target)
     classes = t.dtype.kind in "iub" and t.ndim == 1
     z = plain(z, float_type(z) if classes else float_type(z, t))
@@ -185,7 +192,7 @@ def softmax_cross_entropy(logits: ArrayLike, target: ArrayLike) -> tuple[float, 
         )
     else:
         t = plain(t, z.dtype)
-    return _native.core.softmax_cross_entropy(z, t)  # type: ignore[no-any-return]
+    return z, t
 
 
 def logistic_cross_entropy(logits: ArrayLike, target: ArrayLike) -> tuple[float, Array]:

@@ -14,7 +14,7 @@ compiled loop. ``steepest.reference.optimizer_step`` is the NumPy twin of ``step
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -121,7 +121,10 @@ class Optimizer:
 
     def config(self) -> dict[str, Any]:
         """Return the hyper-parameters as the compiled core reads them."""
-        return {"kind": type(self).__name__, **asdict(self)}
+        return {
+            "kind": type(self).__name__,
+            **{f.name: getattr(self, f.name) for f in fields(self)},
+        }
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Estimators with the scikit-learn protocol, trained by the compiled descent."""
 
+from steepest.estimators import thread_limits as thread_limits
 from steepest.estimators.linear import LinearRegression
 from steepest.estimators.logistic import LogisticRegression
 from steepest.estimators.mlp import MLPClassifier, MLPRegressor

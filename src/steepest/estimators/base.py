@@ -13,12 +13,20 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
+    check_is_fitted,
     column_or_1d,
     validate_data,
 )
 
 from steepest import _native
-from steepest._validate import Array, check_finite, check_integer, is_true, plain
+from steepest._validate import (
+    FLOATS,
+    Array,
+    check_finite,
+    check_thread_count,
+    is_true,
+    plain,
+)
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import MESSAGES, StopRule, combined_config
@@ -61,7 +69,10 @@ class NetworkState:
     ) -> NetworkState:
         """Return copies of the parameters with a fresh optimizer state."""
         slots = [
-            ([np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases])
+            (
+                [np.zeros(w.shape, w.dtype) for w in weights],
+                [np.zeros(b.shape, b.dtype) for b in biases],
+            )
             for _ in optimizer.slots
         ]
         return cls([w.copy() for w in weights], [b.copy() for b in biases], slots)
@@ -93,27 +104,60 @@ def unchanged_on_error(estimator: Any) -> Iterator[None]:
         raise
 
 
+def require_fitted(estimator: Any) -> None:
+    """Raise scikit-learn's NotFittedError if the estimator has not been fitted."""
+    if not hasattr(estimator, "n_features_in_") or hasattr(estimator, "__sklearn_is_fitted__"):
+        check_is_fitted(estimator)
+
+
+def is_numeric(value: Any, *ranks: int) -> bool:
+    """Whether this is an array of real numbers, of such a rank and not empty.
+
+    scikit-learn's checks, which look for data frames and much else, would let it through, at most converted;
+    they take longer than a small model's training, and are left out then.
+    """
+    return (
+        type(value) is np.ndarray
+        and value.ndim in ranks
+        and value.size > 0
+        and value.dtype.kind in "fiu"
+    )
+
+
 def check_inputs(estimator: Any, X: Any, *, reset: bool) -> Array:
     """Return X as a plain (n, d) array, with bad entries named by row and column."""
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        dtype=FLOAT_TYPES,
-        order="C",
-        ensure_all_finite=False,
-    )
-    check_finite("X", X)
-    return plain(X, X.dtype)
+    if (
+        is_numeric(X, 2)
+        and not hasattr(estimator, "feature_names_in_")
+        and (reset or X.shape[1] == getattr(estimator, "n_features_in_", None))
+    ):
+        estimator.n_features_in_ = X.shape[1]
+        X = plain(X, X.dtype if X.dtype in FLOATS else FLOATS[1])
+    else:
+        X = validate_data(
+            estimator,
+            X,
+            reset=reset,
+            dtype=FLOAT_TYPES,
+            order="C",
+            ensure_all_finite=False,
+        )
+        X = plain(X, X.dtype)
+    inputs: Array = X
+    check_finite("X", inputs)
+    return inputs
 
 
 def check_targets(y: Any, rows: int, dtype: Any) -> tuple[Array, bool]:
     """Return y as (n, K) floats, and whether it was given as (n, K)."""
     if y is None:
         raise ValueError("The estimator requires y to be passed, but the target y is None")
-    array = check_array(
-        y, ensure_2d=False, ensure_all_finite=False, dtype=dtype, input_name="y", allow_nd=False
-    )
+    if is_numeric(y, 1, 2):
+        array = y.astype(dtype, copy=False)
+    else:
+        array = check_array(
+            y, ensure_2d=False, ensure_all_finite=False, dtype=dtype, input_name="y", allow_nd=False
+        )
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
     check_finite("y", array)
@@ -130,7 +174,10 @@ def check_weights(sample_weight: Any, X: Array, *, scaled: bool = True) -> Array
     """Return the weights, scaled to mean 1 so that a weighted loss is a weighted mean; None stays None."""
     if sample_weight is None:
         return None
-    weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
+    if is_numeric(sample_weight, 1) and sample_weight.shape[0] == X.shape[0]:
+        weights = sample_weight.astype(X.dtype, copy=False)
+    else:
+        weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=X.dtype))
     check_finite("sample_weight", weights)
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
@@ -152,15 +199,16 @@ def validation_parts(data: Any) -> tuple[Any, Any, Any]:
     return data[0], data[1], data[2] if len(data) == 3 else None
 
 
-def check_threads(n_threads: Any) -> None:
-    """Raise unless the number of threads is None or an integer of at least 1."""
-    if n_threads is not None:
-        check_integer("n_threads", n_threads, low=1)
+def check_threads(n_threads: Any) -> int:
+    """Return the number of threads to use, or raise: it must be None or an integer of at least 1."""
+    if n_threads is None:
+        return _native.get_num_threads()
+    return check_thread_count("n_threads", n_threads)
 
 
 def random_seed(random_state: np.random.RandomState) -> int:
     """Draw the key of the counter-based generator that shuffles the rows."""
-    return int(random_state.randint(np.iinfo(np.int32).max))
+    return int(random_state.randint(2**31 - 1))
 
 
 def descent_config(
@@ -274,14 +322,13 @@ def network_descent(
 
 def history_of(result: dict[str, Any], loss_scale: float = 1.0) -> dict[str, Array]:
     """Return the history without the columns that were not measured, its losses scaled."""
-    history = {
-        key: column
-        for key, column in result["history"].items()
-        if not (key.startswith("validation") and np.isnan(column).all())
-    }
-    for key in ("loss", "validation_loss"):
-        if key in history:
-            with np.errstate(over="ignore"):  # beyond the largest float in the user's units
+    history = dict(result["history"])
+    for key in ("validation_loss", "validation_score"):
+        if np.isnan(history[key]).all():
+            del history[key]
+    if loss_scale != 1.0:
+        with np.errstate(over="ignore"):  # beyond the largest float in the user's units
+            for key in history.keys() & {"loss", "validation_loss"}:
                 history[key] = history[key] * loss_scale
     return history
 

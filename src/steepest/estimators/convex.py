@@ -77,6 +77,7 @@ class ConvexModel(BaseEstimator):
             shuffle=bool(self.shuffle) and not full,
             seed=random_seed(check_random_state(self.random_state)),
             by_points=full,
+            n_threads=check_threads(self.n_threads),
             validated=validated,
         )
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from steepest import _native, kernels
 from steepest._validate import Array, plain
@@ -20,6 +19,7 @@ from steepest.estimators.base import (
     check_weights,
     network_descent,
     report_ending,
+    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
@@ -91,7 +91,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     verbose : bool, default False
         Print the loss after every epoch.
     n_threads : int, optional
-        Reserved: today a fit runs on the thread that calls it, with the GIL released.
+        How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
+        does not depend on it.
 
     Attributes
     ----------
@@ -328,7 +329,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
-        check_is_fitted(self)
+        require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         theta = np.concatenate([np.atleast_1d(self.intercept_)[None], np.atleast_2d(self.coef_).T])
         if self.coef_.ndim == 1:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from steepest import _native, kernels
 from steepest._validate import Array, check_number, plain
@@ -19,6 +19,7 @@ from steepest.estimators.base import (
     check_weights,
     network_descent,
     report_ending,
+    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
@@ -142,13 +143,13 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         """
         with unchanged_on_error(self):
             inputs = check_inputs(self, X, reset=True)
-            labels = check_labels(y, inputs.shape[0])
-            classes, codes = np.unique(labels, return_inverse=True)
+            labels, classes = check_labels(y, inputs.shape[0])
             if len(classes) < 2:
                 raise ValueError(
                     f"y must have at least two classes, but all {len(labels)} labels are {classes[0]!r} "
                     "(1 class)"
                 )
+            codes = encode(labels, classes)
             result = self._fit(inputs, classes, codes, sample_weight, validation_data, 1.0)
         report_ending(self, result)
         return self
@@ -178,7 +179,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
             if first and classes is None:
                 raise ValueError("classes must be given in the first call of partial_fit")
             inputs = check_inputs(self, X, reset=first)
-            labels = check_labels(y, inputs.shape[0])
+            labels, _ = check_labels(y, inputs.shape[0])
             if not first:
                 require_same_classes(classes, self.classes_)
             known = np.unique(classes) if first else self.classes_
@@ -276,7 +277,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     ) -> Data:
         X, y, sample_weight = validation_parts(data)
         inputs = plain(check_inputs(self, X, reset=False), dtype)
-        labels = check_labels(y, inputs.shape[0])
+        labels, _ = check_labels(y, inputs.shape[0])
         weights = check_weights(sample_weight, inputs)
         scaled = scaling.apply(
             Data(inputs, np.zeros((len(labels), outputs), inputs.dtype), weights)
@@ -286,7 +287,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
 
     def decision_function(self, X: Any) -> Array:
         """Return the logits, (n,) for two classes, otherwise (n, K)."""
-        check_is_fitted(self)
+        require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         theta = np.concatenate([self.intercept_[None], self.coef_.T]).astype(inputs.dtype)
         logits = kernels.linear_predict(theta, inputs)
@@ -304,14 +305,19 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         """Return the most probable label of each row, (n,)."""
         logits = self.decision_function(X)
         best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
-        return np.asarray(self.classes_[best])
+        return self.classes_.take(best)
 
 
-def check_labels(y: Any, rows: int) -> Array:
-    """Return labels as an array (n,), or raise."""
+def check_labels(y: Any, rows: int) -> tuple[Array, Array]:
+    """Return labels (n,) and the different ones among them, sorted, or raise."""
     if y is None:
         raise ValueError("The estimator requires y to be passed, but the target y is None")
-    labels = column_or_1d(np.asarray(y), warn=True)
+    array = np.asarray(y)
+    if array.ndim == 1 and array.dtype.kind in "iubU" and array.shape[0] == rows:
+        classes = np.unique(array)
+        if len(classes) <= max(2, rows // 2):  # not so many that scikit-learn warns
+            return array, classes
+    labels = column_or_1d(array, warn=True)
     if labels.dtype.kind == "f":
         bad = ~np.isfinite(labels)
         if bad.any():
@@ -324,7 +330,7 @@ def check_labels(y: Any, rows: int) -> Array:
             f"y must have {rows} rows, as X has, but has {labels.shape[0]}: "
             "Found input variables with inconsistent numbers of samples"
         )
-    return np.asarray(labels)
+    return np.asarray(labels), np.unique(labels)
 
 
 def require_same_classes(classes: Any, known: Array) -> None:

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted
 
 from steepest import _native, kernels
 from steepest._validate import Array, check_choice, check_integer, check_number, plain
@@ -31,6 +29,7 @@ from steepest.estimators.base import (
     random_seed,
     record_hook,
     report_ending,
+    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
@@ -99,7 +98,8 @@ PARAMETERS = """
         Beyond scikit-learn: each is called after every epoch with a dict ("epoch", "loss", "validation_loss",
         "validation_score", ...); returning True stops the descent.
     n_threads : int, optional
-        Reserved: today a fit runs on the thread that calls it, with the GIL released.
+        How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
+        does not depend on it.
 """
 
 
@@ -292,6 +292,8 @@ class _MultiLayerPerceptron(BaseEstimator):
         return None
 
     def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Data, Data]:
+        from sklearn.model_selection import train_test_split  # slow to import, seldom needed
+
         n = data.X.shape[0]
         if n < 2 or int(np.ceil(self.validation_fraction * n)) >= n:
             raise ValueError(
@@ -343,7 +345,9 @@ class _MultiLayerPerceptron(BaseEstimator):
             )
         return Momentum(self.learning_rate_init, self.momentum, "step", self.nesterovs_momentum)
 
-    def _config(self, rows: int, validation: Data | None, seed: int, epochs: int) -> dict[str, Any]:
+    def _config(
+        self, optimizer: Optimizer, rows: int, validation: Data | None, seed: int, epochs: int
+    ) -> dict[str, Any]:
         defaults: dict[str, Any] = {"max_epochs": epochs}
         monitor = "validation_score" if self.early_stopping else "loss"
         if np.isfinite(self.n_iter_no_change):
@@ -362,7 +366,7 @@ class _MultiLayerPerceptron(BaseEstimator):
                 stacklevel=4,
             )
         config = descent_config(
-            self._optimizer(),
+            optimizer,
             self.schedule,
             self.stop,
             defaults,
@@ -370,6 +374,7 @@ class _MultiLayerPerceptron(BaseEstimator):
             shuffle=bool(self.shuffle),
             seed=seed,
             by_points=False,
+            n_threads=check_threads(self.n_threads),
             validated=validation is not None,
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
@@ -397,17 +402,19 @@ class _MultiLayerPerceptron(BaseEstimator):
     ) -> dict[str, Any]:
         optimizer = self._optimizer()
         state = NetworkState.start(*start, optimizer)
-        config = self._config(training.X.shape[0], validation, seed, self.max_iter)
+        config = self._config(optimizer, training.X.shape[0], validation, seed, self.max_iter)
         resume = getattr(self, "_resume", None) if keep else None
         if resume is not None and not self.early_stopping:  # patience goes on with the loss curve
             config |= {key: resume[key] for key in ("best", "stale")}
         hook = record_hook(self.callbacks, self.verbose, type(self).__name__)
         result = network_descent(state, training, validation, self._model(training.y), config, hook)
         self._finish(state, result, history_of(result), training, goes_on=keep)
-        self._remember(state, result, seed)
+        self._remember(state, result, seed, optimizer)
         return result
 
-    def _remember(self, state: NetworkState, result: dict[str, Any], seed: int) -> None:
+    def _remember(
+        self, state: NetworkState, result: dict[str, Any], seed: int, optimizer: Optimizer
+    ) -> None:
         """Keep what partial_fit goes on from; nothing of a descent that diverged."""
         if result["status"] == "diverged":
             self.__dict__.pop("_resume", None)
@@ -415,7 +422,7 @@ class _MultiLayerPerceptron(BaseEstimator):
         self._resume = {
             "state": state,
             "seed": seed,
-            "optimizer": self._optimizer(),
+            "optimizer": optimizer,
             **{key: result[key] for key in ("best", "stale", "rate_scale")},
         }
 
@@ -462,21 +469,22 @@ class _MultiLayerPerceptron(BaseEstimator):
                 inputs = plain(inputs, self.coefs_[0].dtype)
             targets = self._targets(y, inputs, reset=False)
             training = Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
-            state, resume = self._state_to_go_on_from(inputs, targets, first)
-            config = self._config(inputs.shape[0], None, resume["seed"], 1)
+            optimizer = self._optimizer()
+            state, resume = self._state_to_go_on_from(inputs, targets, optimizer, first)
+            config = self._config(optimizer, inputs.shape[0], None, resume["seed"], 1)
             config |= {key: resume[key] for key in ("best", "stale", "rate_scale")}
             result = network_descent(state, training, None, self._model(targets), config, None)
             epochs = getattr(self, "n_iter_", 0)
             self._finish(state, result, history_of(result), training, goes_on=not first)
             self.n_iter_ += epochs
-            self._remember(state, result, resume["seed"])
+            self._remember(state, result, resume["seed"], optimizer)
         if result["status"] == "max_epochs":  # one epoch is what was asked for
             result = {**result, "status": "max_steps"}
         report_ending(self, result)
         return self
 
     def _state_to_go_on_from(
-        self, X: Array, targets: Array, first: bool
+        self, X: Array, targets: Array, optimizer: Optimizer, first: bool
     ) -> tuple[NetworkState, dict[str, Any]]:
         if not first:
             wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
@@ -487,7 +495,6 @@ class _MultiLayerPerceptron(BaseEstimator):
                     f"{list(pairwise(wanted))}"
                 )
         resume = getattr(self, "_resume", None)
-        optimizer = self._optimizer()
         if resume is not None and resume["optimizer"] == optimizer:
             return resume["state"].copy(), resume
         random_state = check_random_state(self.random_state)
@@ -568,13 +575,13 @@ class _MultiLayerPerceptron(BaseEstimator):
 
     def _forward(self, X: Any) -> Array:
         """Return the network's output before its activation, (n, K)."""
-        check_is_fitted(self)
+        require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         weights = [plain(w, inputs.dtype) for w in self.coefs_]
         biases = [plain(b, inputs.dtype) for b in self.intercepts_]
-        output: Array = _native.core.network_forward(
+        output: Array = _native.core.network_output(
             weights, biases, inputs, self.activation, "identity"
-        )[-1]
+        )
         return output
 
 
@@ -830,8 +837,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             indicators, _ = check_targets(y, X.shape[0], X.dtype)
             classes = np.arange(indicators.shape[1])
         else:
-            labels = check_labels(y, X.shape[0])
-            classes = np.unique(labels)
+            labels, classes = check_labels(y, X.shape[0])
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -907,8 +913,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
         logits = self._forward(X)
         if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_[logits.argmax(axis=1)])
+            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
         if logits.shape[1] == 1:
-            positive = np.minimum((logits[:, 0] > 0).astype(int), len(self.classes_) - 1)
-            return np.asarray(self.classes_[positive])
+            positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
+            return np.asarray(self.classes_.take(positive.astype(int)))
         return (logits > 0).astype(int)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from steepest import _native, kernels
 from steepest._bases import BASES, domain_map, recurrence, to_monomial, to_unit
@@ -18,6 +17,7 @@ from steepest.estimators.base import (
     check_targets,
     check_weights,
     report_ending,
+    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
@@ -265,7 +265,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
 
     def predict(self, X: Any) -> Array:
         """Return the polynomial's values, (n,), for X of shape (n, 1) or (n,)."""
-        check_is_fitted(self)
+        require_fitted(self)
         x = self._points(X, reset=False)
         u = to_unit(x.astype(np.float64), self.domain_)
         return kernels.polynomial_predict(self.coef_, u, self.basis_).astype(x.dtype)

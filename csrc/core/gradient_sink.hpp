@@ -1,0 +1,82 @@
+// What becomes of a gradient, piece by piece, as soon as a piece has been computed and is still in the
+// first-level cache: it is stored, or the optimizer's step is taken at once and it never goes to memory.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "core/optimizers.hpp"
+#include "core/views.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+// The norm of a gradient that comes in pieces. Each thread notes its own; the sum is in the order of the
+// parameters, so it does not depend on who computed which piece.
+class PieceNorms {
+  public:
+    void note(Index offset, double value) { values_.emplace_back(offset, value); }
+    void take(PieceNorms& other) {
+        values_.insert(values_.end(), other.values_.begin(), other.values_.end());
+        other.values_.clear();
+    }
+    // sqrt(sum of the pieces' sums of squares), or the largest of the pieces' largest magnitudes.
+    double norm(bool largest) {
+        std::sort(values_.begin(), values_.end());
+        double result = 0;
+        for (const auto& [offset, value] : values_)
+            result = !largest ? result + value : value <= result ? result : value;
+        values_.clear();
+        return largest ? result : __builtin_sqrt(result);
+    }
+
+  private:
+    std::vector<std::pair<Index, double>> values_;
+};
+
+template <class T>
+struct GradientSink {
+    enum class Kind { weights, bias };
+
+    T* gradient = nullptr;                   // (size,): where sums over several blocks of rows are kept
+    const OptimizerStep<T>* step = nullptr;  // or nullptr: the gradient itself is wanted
+    const T* theta = nullptr;                // (size,)
+    bool first = true, last = true;          // the block of rows that a piece sums over
+    bool at_once = true;   // false: the gradient is small, and is finished when all of it is there
+    T l2 = 0;              // l2 * theta is added for weights
+    bool no_bias = false;  // the gradient of biases is 0
+    bool measure = false, largest = false;  // note the norm; of which kind
+
+    // Where to put a piece that belongs to the parameters from `offset` on.
+    T* place(Index offset, T* scratch) const { return first && !at_once ? gradient + offset : scratch; }
+
+    // That piece is complete; it may be overwritten.
+    void operator()(Kind kind, Index offset, T* piece, Index n, PieceNorms& norms) const {
+        if (!first) add(piece, gradient + offset, n);
+        if (last && at_once) return finish(kind, offset, piece, n, norms);
+        if (piece != gradient + offset)
+            std::memcpy(gradient + offset, piece, static_cast<std::size_t>(n) * sizeof(T));
+    }
+
+    // What happens to a gradient that is the whole sum.
+    void finish(Kind kind, Index offset, T* piece, Index n, PieceNorms& norms) const {
+        if (kind == Kind::bias && no_bias) std::memset(piece, 0, static_cast<std::size_t>(n) * sizeof(T));
+        if (kind == Kind::weights && l2 != 0)
+            for (Index i = 0; i < n; i += width<T>)
+                store(piece + i, fma(splat(l2), load(theta + offset + i), load(piece + i)));
+        if (measure) norms.note(offset, largest ? largest_magnitude(piece, n) : sum_of_squares(piece, n));
+        if (step)
+            (*step)(offset, n, piece, kind == Kind::weights);
+        else if (piece != gradient + offset)
+            std::memcpy(gradient + offset, piece, static_cast<std::size_t>(n) * sizeof(T));
+    }
+
+    // Whether finish is a step that treats all parameters alike.
+    bool only_steps() const { return step && !step->decays() && l2 == 0 && !no_bias && !measure; }
+
+  private:
+    static void add(T* piece, const T* sum, Index n) {
+        for (Index i = 0; i < n; i += width<T>) store(piece + i, load(sum + i) + load(piece + i));
+    }
+};
+
+}  // namespace steepest::STEEPEST_ISA

@@ -1,0 +1,195 @@
+// Loss and gradient of a network on a data set, as the descent sees them.
+#pragma once
+
+#include "core/network_pass.hpp"
+#include "core/pool.hpp"
+#include "core/scores.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+template <class T>
+class NetworkObjective {
+  public:
+    using Scalar = T;
+
+    NetworkObjective(const Network<T>& network, const Dataset<T>& data, Interrupt* interrupt = nullptr,
+                     int n_threads = 1)
+        : network_(network),
+          data_(data),
+          interrupt_(interrupt),
+          threads_(n_threads),
+          pass_(network, threads_.count()) {}
+
+    Index size() const { return network_.size(); }
+    Index n_rows() const { return data_.X.rows; }
+
+    // Where weight decay applies: the weights, not the biases.
+    template <class F>
+    void for_weights(F&& f) const {
+        for (const auto& layer : network_.layers()) f(layer.weights_offset, layer.weights_size);
+    }
+
+    // The mean loss on these rows with its penalty; the gradient is overwritten. If the interrupt fires,
+    // neither means anything.
+    double loss_gradient(Rows rows, const T* theta, T* gradient) {
+        GradientSink<T> sink;
+        sink.gradient = gradient;
+        sink.theta = theta;
+        return descend(rows, theta, sink);
+    }
+
+    // The same loss, and the optimizer's step from theta in the same pass, so that no gradient needs a place
+    // in memory. If the loss is not finite or the interrupt fires before the step has begun, it isn't taken.
+    // gradient_norm, if given, receives the norm of the gradient.
+    double loss_step(Rows rows, const T* theta, const OptimizerStep<T>& step, bool largest,
+                     double* gradient_norm) {
+        GradientSink<T> sink;
+        sink.at_once = size() > small_gradient;
+        if (!sink.at_once || rows.count > network_.block_rows()) gradient_.reserve(size());
+        sink.gradient = gradient_.data();
+        sink.theta = theta;
+        sink.step = &step;
+        sink.measure = gradient_norm != nullptr;
+        sink.largest = largest;
+        const double loss = descend(rows, theta, sink);
+        if (gradient_norm) *gradient_norm = pass_.take_norm(largest);
+        return loss;
+    }
+
+    // Mean loss without penalty, and score, on another data set: accuracy for classifiers, R^2 otherwise.
+    struct Evaluation {
+        double loss, score;
+    };
+    Evaluation evaluate(const Dataset<T>& data, const T* theta);
+
+  private:
+    // Entries of a gradient that stays in the first-level cache as a whole.
+    static constexpr Index small_gradient = 16 * 1024 / static_cast<Index>(sizeof(T));
+
+    // f(share, r0, r1) for all shares of `count` rows; work is in multiply-adds.
+    template <class F>
+    void for_rows(Index count, double work, F&& f) {
+        const int shares = shares_for(work);
+        auto cut = [=](int s) { return s == shares ? count : count * s / shares / 4 * 4; };
+        for_shares(shares, [&](int share) {
+            if (const Index r0 = cut(share), r1 = cut(share + 1); r1 > r0) f(share, r0, r1);
+        });
+    }
+    template <class F>
+    void for_shares(int shares, F&& f) {
+        if (shares == 1)
+            f(0);
+        else
+            threads_.run(f);
+    }
+    // Waking a thread and waiting for it costs about as much as half a million multiply-adds.
+    int shares_for(double work) const { return work < 250'000 ? 1 : threads_.count(); }
+
+    double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
+        const auto& config = network_.config();
+        const double total = batch_weight(rows);
+        const double l2 = config.l2_per_row ? config.l2 / (total > 0 ? total : 1) : config.l2;
+        sink.l2 = static_cast<T>(l2);
+        sink.no_bias = config.no_bias;
+        const double scale = total > 0 ? config.output_scale / total : 0;  // 0: nothing in this batch counts
+        const double penalty = l2 == 0 ? 0 : 0.5 * l2 * sum_of_squared_weights(theta);
+        const Index block = network_.block_rows();
+        double loss = 0;
+        for (Index first = 0; first < rows.count; first += block) {
+            const Rows part = rows.slice(first, rows.count - first < block ? rows.count - first : block);
+            sink.first = first == 0;
+            sink.last = first + block >= rows.count;
+            loss += block_backward(part, theta, scale);
+            if (stopped()) return 0;
+            const double mean = loss * scale + penalty;
+            if (sink.last && sink.step && !(mean - mean == 0)) return mean;
+            const int shares = shares_for(network_.multiply_adds(part.count));
+            for_shares(shares, [&](int share) { pass_.backward_parameters(sink, share, shares); });
+        }
+        if (!sink.at_once) pass_.finish(sink);
+        return loss * scale + penalty;
+    }
+
+    // Forward and back to every layer's pre-activation; returns the sum of the rows' losses.
+    double block_backward(Rows rows, const T* theta, double scale) {
+        const double work = network_.multiply_adds(rows.count);
+        pass_.begin(data_, rows);
+        pass_.begin_backward();
+        const bool transposes = pass_.needs_transposed_weights();
+        const int shares = shares_for(work);
+        const bool apart = transposes && shares > 1;  // all of W^T must be there before any row goes back
+        if (apart) for_shares(shares, [&](int share) { pass_.transpose_weights(theta, share, shares); });
+        for_rows(rows.count, work, [&](int share, Index r0, Index r1) {
+            Interrupt* interrupt = share == 0 ? interrupt_ : nullptr;
+            if (transposes && !apart) pass_.transpose_weights(theta, 0, 1);
+            pass_.forward(theta, r0, r1, interrupt);
+            pass_.loss_backward(scale, r0, r1);
+            pass_.backward_rows(theta, r0, r1, interrupt);
+        });
+        return pass_.loss();
+    }
+
+    bool stopped() const { return interrupt_ && interrupt_->stopped(); }
+
+    double batch_weight(Rows rows) const {
+        if (!network_.config().weights_by_batch || !data_.weights) return static_cast<double>(rows.count);
+        double sum = 0;
+        for (Index i = 0; i < rows.count; ++i) sum += static_cast<double>(data_.weights[rows[i]]);
+        return sum;
+    }
+
+    double sum_of_squared_weights(const T* theta) const {
+        double squares = 0;
+        for_weights([&](Index offset, Index n) { squares += sum_of_squares(theta + offset, n); });
+        return squares;
+    }
+
+    const Network<T>& network_;
+    Dataset<T> data_;
+    Interrupt* interrupt_;
+    Threads threads_;
+    NetworkPass<T> pass_;
+    Buffer<T> gradient_;
+};
+
+template <class T>
+typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dataset<T>& data,
+                                                                       const T* theta) {
+    const auto& config = network_.config();
+    const Index block = network_.block_rows(), outputs = network_.n_outputs(), n = data.X.rows;
+    const Index out_stride = network_.stride(network_.depth());
+    const bool regression = config.loss == Loss::squared || config.loss == Loss::poisson;
+    RegressionScore r2(data, regression ? outputs : 0);
+    std::vector<T> poisson_mean;
+    double loss = 0, right = 0, weight = 0;
+    for (Index first = 0; first < n; first += block) {
+        const Rows part{nullptr, first, n - first < block ? n - first : block};
+        pass_.begin(data, part);
+        pass_.begin_backward();
+        const double work = network_.multiply_adds(part.count);
+        for_rows(part.count, work, [&](int share, Index r0, Index r1) {
+            pass_.forward(theta, r0, r1, share == 0 ? interrupt_ : nullptr);
+        });
+        if (stopped()) return {0, 0};
+        for (Index i = 0; i < part.count; ++i) {
+            const double w = data.weights ? static_cast<double>(data.weights[first + i]) : 1.0;
+            const T* f = pass_.output() + i * out_stride;
+            weight += w;
+            if (config.loss == Loss::poisson) {
+                poisson_mean.assign(f, f + outputs);
+                map_in_place(poisson_mean.data(), outputs, [](Vec<T> z) -> Vec<T> { return exp(z); });
+                r2.add(poisson_mean.data(), data.y + (first + i) * outputs, w);
+                continue;
+            }
+            if (regression)
+                r2.add(f, data.y + (first + i) * outputs, w);
+            else
+                right += classified_right(data, first + i, f, outputs, config.loss) ? w : 0.0;
+        }
+        for_rows(part.count, work, [&](int, Index r0, Index r1) { pass_.loss_backward(1.0, r0, r1); });
+        loss += pass_.loss();
+    }
+    return {loss * config.output_scale / weight, regression ? r2.value() : right / weight};
+}
+
+}  // namespace steepest::STEEPEST_ISA

@@ -1,0 +1,243 @@
+// One block of rows on its way through a network: forward, loss, and back. Every function works on a share of
+// the block: rows r0 ... r1, or the share-th part of the parameters. Shares of one function may run at the
+// same time, and what they compute does not depend on how many there are.
+#pragma once
+
+#include <vector>
+
+#include "core/batches.hpp"
+#include "core/interrupt.hpp"
+#include "core/losses.hpp"
+#include "core/network.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+// A row into one that is padded: whole vectors, zeros behind the last entry.
+template <class T>
+STEEPEST_INLINE void copy_padded(T* to, const T* from, Index n) {
+    Index j = 0;
+    for (; j + width<T> <= n; j += width<T>) store(to + j, load(from + j));
+    if (j < n) store(to + j, load_first(from + j, n - j));
+}
+
+template <class T>
+class NetworkPass {
+  public:
+    NetworkPass(const Network<T>& network, int shares)
+        : network_(network), threads_(static_cast<std::size_t>(shares)) {
+        const auto depth = static_cast<std::size_t>(network.depth());
+        activations_.resize(depth + 1);
+        derivatives_.resize(depth + 1);
+        transposed_weights_.resize(depth);
+    }
+
+    const T* activation(Index l) const {
+        return l == 0 ? input_ : activations_[static_cast<std::size_t>(l)].data();
+    }
+    Index stride(Index l) const { return l == 0 ? input_stride_ : network_.stride(l); }
+    const T* output() const { return activations_.back().data(); }
+
+    // Makes room for the rows, and reads their inputs where they lie if the first layer can.
+    void begin(const Dataset<T>& data, Rows rows) {
+        data_ = &data;
+        rows_ = rows;
+        for (Index l = 1; l <= network_.depth(); ++l)
+            activations_[static_cast<std::size_t>(l)].reserve(rows.count * network_.stride(l));
+        losses_.reserve(rows.count);
+        const auto& first = network_.layers().front();
+        const Index columns = data.X.cols;
+        gathers_ =
+            rows.index || network_.is_aliased(columns) || (first.transposed && first.columns != columns);
+        input_stride_ = gathers_ ? network_.stride(0) : columns;
+        if (gathers_) activations_[0].reserve(rows.count * input_stride_);
+        input_ = gathers_ ? activations_[0].data() : data.X.row(rows.begin);
+    }
+    void begin_backward() {
+        for (Index l = 1; l < network_.depth(); ++l) {
+            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
+            derivatives_[static_cast<std::size_t>(l)].reserve(rows_.count * network_.stride(l));
+            if (!layer.transposed)
+                transposed_weights_[static_cast<std::size_t>(l)].reserve(layer.n_out * padded<T>(layer.n_in));
+        }
+        if (network_.config().output != Activation::identity)
+            derivatives_.back().reserve(rows_.count * network_.stride(network_.depth()));
+        const Index outputs = network_.stride(network_.depth());
+        if (data_->classes)
+            classes_.reserve(rows_.count);
+        else if (rows_.index || outputs != network_.n_outputs())
+            targets_.reserve(rows_.count * outputs);
+        if (data_->weights && rows_.index) weights_.reserve(rows_.count);
+    }
+
+    // Whether backward_rows reads transposed weights, which need a pass over all of them first.
+    bool needs_transposed_weights() const {
+        for (Index l = 1; l < network_.depth(); ++l)
+            if (!network_.layers()[static_cast<std::size_t>(l)].transposed) return true;
+        return false;
+    }
+    void transpose_weights(const T* theta, int share, int shares) {
+        for (Index l = 1; l < network_.depth(); ++l) {
+            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
+            if (!layer.transposed)
+                layer.pack_transpose(theta, transposed_weights_[static_cast<std::size_t>(l)].data(), share,
+                                     shares);
+        }
+    }
+
+    // Stops between layers when the interrupt has fired; the output means nothing then.
+    void forward(const T* theta, Index r0, Index r1, Interrupt* interrupt) {
+        if (gathers_) gather_inputs(r0, r1);
+        for (Index l = 0; l < network_.depth(); ++l) {
+            if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
+            const Index out_stride = network_.stride(l + 1);
+            dense_forward(network_.layers()[static_cast<std::size_t>(l)], network_.activation(l), r1 - r0,
+                          activation(l) + r0 * stride(l), stride(l), theta,
+                          activations_[static_cast<std::size_t>(l) + 1].data() + r0 * out_stride, out_stride);
+        }
+    }
+
+    // Notes w_i l(f_i, y_i) of each row. The output becomes `scale` times its derivative with respect to the
+    // last layer's pre-activation.
+    void loss_backward(double scale, Index r0, Index r1) {
+        const Index outputs = network_.n_outputs(), stride = network_.stride(network_.depth());
+        const Index rows = r1 - r0;
+        const T* weights = gather_weights(r0, r1);
+        T* z = activations_.back().data() + r0 * stride;
+        double* losses = losses_.data() + r0;
+        if (data_->classes) {
+            for (Index i = r0; i < r1; ++i) classes_.data()[i] = data_->classes[rows_[i]];
+            return softmax_cross_entropy<T>(rows, outputs, z, stride, classes_.data() + r0, nullptr, weights,
+                                            scale, losses);
+        }
+        const T* y = gather_targets(r0, r1);
+        switch (network_.config().loss) {
+            case Loss::softmax:
+                return softmax_cross_entropy<T>(rows, outputs, z, stride, nullptr, y, weights, scale, losses);
+            case Loss::logistic:
+                return logistic_cross_entropy<T>(rows, outputs, z, y, stride, weights, scale, losses);
+            case Loss::poisson:
+                return poisson_deviance<T>(rows, outputs, z, y, stride, weights, scale, losses);
+            case Loss::squared:
+                break;
+        }
+        const Activation activation = network_.config().output;
+        T* a = derivatives_.back().data() + r0 * stride;
+        const auto bytes = static_cast<std::size_t>(rows * stride) * sizeof(T);
+        if (activation != Activation::identity) std::memcpy(a, z, bytes);
+        squared_error(rows, outputs, z, y, stride, weights, scale, losses);
+        activation_backward_in_place(activation, a, z, rows * stride);
+    }
+
+    // The sum over the block's rows of what loss_backward noted.
+    double loss() const { return sum(losses_.data(), rows_.count); }
+
+    // dL/d pre-activation of every layer, from loss_backward's of the last.
+    void backward_rows(const T* theta, Index r0, Index r1, Interrupt* interrupt) {
+        for (Index l = network_.depth() - 1; l > 0; --l) {
+            if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
+            const Index in_stride = network_.stride(l), out_stride = network_.stride(l + 1);
+            dense_backward_input(
+                network_.layers()[static_cast<std::size_t>(l)], network_.activation(l - 1), r1 - r0,
+                activation(l) + r0 * in_stride, in_stride, d_z(l + 1) + r0 * out_stride, out_stride, theta,
+                transposed_weights_[static_cast<std::size_t>(l)].data(),
+                derivatives_[static_cast<std::size_t>(l)].data() + r0 * in_stride, in_stride);
+        }
+    }
+
+    // Gives the gradient with respect to a share of the parameters to the sink.
+    void backward_parameters(const GradientSink<T>& sink, int share, int shares) {
+        auto& thread = threads_[static_cast<std::size_t>(share)];
+        for (Index l = network_.depth() - 1; l >= 0; --l)
+            dense_backward_parameters(network_.layers()[static_cast<std::size_t>(l)], rows_.count,
+                                      activation(l), stride(l), d_z(l + 1), network_.stride(l + 1), sink,
+                                      share, shares, thread.buffers, thread.norms);
+    }
+
+    // The same for a sink that waits for all of the gradient.
+    void finish(const GradientSink<T>& sink) {
+        using Kind = typename GradientSink<T>::Kind;
+        PieceNorms& norms = threads_[0].norms;
+        if (sink.only_steps()) return sink.finish(Kind::weights, 0, sink.gradient, network_.size(), norms);
+        for (const auto& layer : network_.layers()) {
+            sink.finish(Kind::weights, layer.weights_offset, sink.gradient + layer.weights_offset,
+                        layer.weights_size, norms);
+            sink.finish(Kind::bias, layer.bias_offset, sink.gradient + layer.bias_offset, layer.bias_size,
+                        norms);
+        }
+    }
+
+    // The norm of the gradient that the sinks measured since the last call.
+    double take_norm(bool largest) {
+        for (std::size_t t = 1; t < threads_.size(); ++t) threads_[0].norms.take(threads_[t].norms);
+        return threads_[0].norms.norm(largest);
+    }
+
+    // The targets of rows r0 ... r1 at the output's stride (zero padding), where they lie if they can be read
+    // there.
+    const T* gather_targets(Index r0, Index r1) {
+        const Index outputs = network_.n_outputs(), stride = network_.stride(network_.depth());
+        if (!rows_.index && stride == outputs) return data_->y + (rows_.begin + r0) * outputs;
+        T* targets = targets_.data();
+        if (stride == 1)
+            for (Index i = r0; i < r1; ++i) targets[i] = data_->y[rows_[i]];
+        else
+            for (Index i = r0; i < r1; ++i)
+                if (stride == outputs)
+                    std::memcpy(targets + i * stride, data_->y + rows_[i] * outputs,
+                                static_cast<std::size_t>(outputs) * sizeof(T));
+                else
+                    copy_padded(targets + i * stride, data_->y + rows_[i] * outputs, outputs);
+        return targets + r0 * stride;
+    }
+
+  private:
+    struct Thread {
+        PackBuffers<T> buffers;
+        PieceNorms norms;
+    };
+
+    void gather_inputs(Index r0, Index r1) {
+        T* to = activations_[0].data();
+        const auto& X = data_->X;
+        if (input_stride_ == 1) {
+            for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];
+            return;
+        }
+        constexpr Index ahead = 8;  // rows come from anywhere: ask for them early
+        for (Index i = r0; i < r1; ++i) {
+            if (i + ahead < r1) __builtin_prefetch(X.row(rows_[i + ahead]));
+            copy_padded(to + i * input_stride_, X.row(rows_[i]), X.cols);
+        }
+    }
+
+    const T* gather_weights(Index r0, Index r1) {
+        if (!data_->weights) return nullptr;
+        if (!rows_.index) return data_->weights + rows_.begin + r0;
+        for (Index i = r0; i < r1; ++i) weights_.data()[i] = data_->weights[rows_[i]];
+        return weights_.data() + r0;
+    }
+
+    const T* d_z(Index l) const {
+        return l == network_.depth() ? output() : derivatives_[static_cast<std::size_t>(l)].data();
+    }
+
+    // Multiply-adds of one layer, and something for what a call costs beside them.
+    double layer_work(Index l, Index rows) const {
+        const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
+        return static_cast<double>(layer.n_in) * static_cast<double>(layer.n_out * rows) + 200;
+    }
+
+    const Network<T>& network_;
+    const Dataset<T>* data_ = nullptr;
+    Rows rows_;
+    std::vector<Buffer<T>> activations_, derivatives_, transposed_weights_;
+    bool gathers_ = true;
+    const T* input_ = nullptr;
+    Index input_stride_ = 0;
+    Buffer<T> targets_, weights_;
+    Buffer<std::int64_t> classes_;
+    Buffer<double> losses_;
+    std::vector<Thread> threads_;
+};
+
+}  // namespace steepest::STEEPEST_ISA
