@@ -35,7 +35,12 @@ class CtrlC:
         self.name = request.node.name
         self.sent = None
         self.timer = None
-        self.watched = {"network_descent", "polynomial_descent", "minimize"}
+        self.watched = {
+            "network_descent",
+            "polynomial_descent",
+            "moments_descent",
+            "minimize",
+        }
         core = _native.core
         watch = self
 
@@ -222,6 +227,16 @@ def test_the_first_epoch_of_a_polynomial(ctrl_c, rng):
     ctrl_c.interrupts(lambda: model.fit(x, x))
     assert model.status_ == "interrupted"
     assert np.isfinite(model.predict(x[:100])).all()
+
+
+def test_measuring_the_moments(ctrl_c, rng):
+    """There is no model yet: the signal is raised, and the estimator is as it was."""
+    ctrl_c.watched = {"linear_moments"}
+    ctrl_c.after = 0.03
+    X = rng.standard_normal((30_000, 500))
+    model = st.LinearRegression()
+    ctrl_c.interrupts(lambda: model.fit(X, X[:, 0]))
+    assert vars(model) == vars(st.LinearRegression())
 
 
 def test_partial_fit(ctrl_c, rng):

@@ -662,7 +662,9 @@ def test_shapes(rng):
     assert two.intercept_.shape == (2,)
     assert two.predict(X).shape == (50, 2)
     assert two.predict(X[:1]).shape == (1, 2)
-    np.testing.assert_allclose(two.predict(X), X @ two.coef_.T + two.intercept_, rtol=1e-12)
+    np.testing.assert_allclose(
+        two.predict(X), X @ two.coef_.T + two.intercept_, rtol=1e-12, atol=1e-14
+    )
     assert two.n_features_in_ == 4
 
 

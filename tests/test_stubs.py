@@ -50,6 +50,8 @@ def module_functions(module):
             if isinstance(value, type):
                 yield from found(vars(value), f"{name}.")
             elif callable(value) and (not name.startswith("_") or name == "__init__"):
+                if value.__doc__ == object.__init__.__doc__:  # made by functions only
+                    continue
                 (signature,) = ast.parse(f"def {value.__doc__.splitlines()[0]}: ...").body
                 yield prefix + name, signature
 

@@ -11,6 +11,7 @@ void bind_polynomial(py::module_& m);
 void bind_network(py::module_& m);
 void bind_optimizers(py::module_& m);
 void bind_random(py::module_& m);
+void bind_moments(py::module_&);
 void bind_descent(py::module_& m);
 void bind_threads(py::module_& m);
 

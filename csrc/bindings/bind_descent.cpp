@@ -5,6 +5,7 @@
 #include "bindings/network_arguments.hpp"
 #include "bindings/polynomial_arguments.hpp"
 #include "core/descent.hpp"
+#include "core/moments.hpp"
 #include "core/polynomial_objective.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -147,6 +148,38 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
     return finished(result, caught);
 }
 
+// theta: (outputs, features), as the moments are.
+py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, const Moments& moments,
+                         const Moments* validation, double l2, const DescentConfig& config,
+                         const py::object& on_record) {
+    CaughtError caught;
+    Interrupt interrupt([&] { return caught.guard(check_signals); });
+    MomentsObjective objective(moments, l2, &interrupt);
+    const Index size = objective.size();
+    if (!is_array_of<double>(theta) || as_array(theta).size() != size ||
+        (validation && (validation->features != moments.features || validation->outputs != moments.outputs)))
+        throw std::invalid_argument("theta and the moments do not fit together");
+    std::vector<double> at(data<double>(theta), data<double>(theta) + size);
+    at.resize(at.size() + MomentsObjective::slack);
+    std::vector<double> gradient(at.size());
+    FlatSlots<double> slots(slot_arrays, config.optimizer, size);
+    DescentHooks<double> hooks;
+    std::optional<MomentsObjective> held_out;
+    if (validation) {
+        held_out.emplace(*validation, 0.0, nullptr);
+        hooks.validate = [&](const double* theta_now, Record& record) {
+            const auto evaluation = held_out->evaluate(theta_now);
+            record.validation_loss = evaluation.loss;
+            record.validation_score = evaluation.score;
+        };
+    }
+    const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
+                                     at.data(), gradient.data(), slots.pointers);
+    std::memcpy(writable_data<double>(theta), at.data(), static_cast<std::size_t>(size) * sizeof(double));
+    slots.write_back(slot_arrays);
+    return finished(result, caught);
+}
+
 // J: R^m -> R by a Python function x -> (value, gradient). The GIL is held: there is nothing to do without
 // it.
 template <class T>
@@ -263,6 +296,10 @@ void bind_descent(py::module_& m) {
                   },
                   training[0]);
           });
+    m.def("moments_descent", [](py::object theta, py::list slots, const Moments& moments,
+                                const Moments* validation, double l2, py::dict config, py::object on_record) {
+        return moments_descent(theta, slots, moments, validation, l2, descent_config(config), on_record);
+    });
     m.def("minimize", [](py::object function, py::object theta, py::list slots, py::dict config,
                          py::object on_record, bool record_path) {
         const DescentConfig c = descent_config(config);

@@ -36,6 +36,7 @@ static void bind_all(py::module_& m) {
     bind_network(m);
     bind_optimizers(m);
     bind_random(m);
+    bind_moments(m);
     bind_descent(m);
     bind_threads(m);
 }

@@ -21,26 +21,31 @@ inline constexpr int polynomial_rows = 4;
 inline constexpr int polynomial_group = polynomial_rows * lanes<double>;
 inline constexpr int polynomial_parts = polynomial_rows * Lanes<double>::parts;
 
-using PointGroup = Vec<double>[polynomial_parts];
+// One group, or as many as registers hold: independent sums hide each other's latency. Groups are added one
+// after the other, so that their number doesn't show in the bits.
+inline constexpr int groups_at_once = vector_bytes == 64 ? 2 : 1;
+template <int Groups>
+using PointGroups = Vec<double>[Groups * polynomial_parts];
+using PointGroup = PointGroups<1>;
 
-template <class T>
-STEEPEST_INLINE void load_group(const T* p, PointGroup& group) {
-    for (int v = 0; v < polynomial_parts; ++v) group[v] = load_wide(p + v * width<double>);
+template <class T, int N>
+STEEPEST_INLINE void load_group(const T* p, Vec<double> (&group)[N]) {
+    for (int v = 0; v < N; ++v) group[v] = load_wide(p + v * width<double>);
 }
 
 // The basis at a group of points, one degree after the other: visit(k, p_k).
-template <class Visit>
-STEEPEST_INLINE void visit_basis(const PolynomialBasis& basis, Index degree, const PointGroup& x,
+template <int N, class Visit>
+STEEPEST_INLINE void visit_basis(const PolynomialBasis& basis, Index degree, const Vec<double> (&x)[N],
                                  Visit&& visit) {
-    PointGroup p, previous;
-    for (int v = 0; v < polynomial_parts; ++v) {
+    Vec<double> p[N], previous[N];
+    for (int v = 0; v < N; ++v) {
         previous[v] = Vec<double>{};
         p[v] = Vec<double>{} + 1.0;
     }
     visit(0, p);
     for (Index k = 0; k < degree; ++k) {
         const Vec<double> a = splat(basis.a[k]), b = splat(basis.b[k]), c = splat(-basis.c[k]);
-        for (int v = 0; v < polynomial_parts; ++v) {
+        for (int v = 0; v < N; ++v) {
             const Vec<double> next = fma(c, previous[v], fma(a, x[v], b) * p[v]);
             previous[v] = p[v];
             p[v] = next;
@@ -49,41 +54,45 @@ STEEPEST_INLINE void visit_basis(const PolynomialBasis& basis, Index degree, con
     }
 }
 
+template <int N>
 STEEPEST_INLINE void polynomial_values(const PolynomialBasis& basis, Index degree, const double* theta,
-                                       const PointGroup& x, PointGroup& f) {
+                                       const Vec<double> (&x)[N], Vec<double> (&f)[N]) {
     if (basis.monomial) {  // Horner
-        for (int v = 0; v < polynomial_parts; ++v) f[v] = splat(theta[degree]);
+        for (int v = 0; v < N; ++v) f[v] = splat(theta[degree]);
         for (Index k = degree - 1; k >= 0; --k)
-            for (int v = 0; v < polynomial_parts; ++v) f[v] = fma(f[v], x[v], splat(theta[k]));
+            for (int v = 0; v < N; ++v) f[v] = fma(f[v], x[v], splat(theta[k]));
         return;
     }
-    for (int v = 0; v < polynomial_parts; ++v) f[v] = Vec<double>{};
-    visit_basis(basis, degree, x, [&](Index k, const PointGroup& p) {
-        for (int v = 0; v < polynomial_parts; ++v) f[v] = fma(splat(theta[k]), p[v], f[v]);
+    for (int v = 0; v < N; ++v) f[v] = Vec<double>{};
+    visit_basis(basis, degree, x, [&](Index k, const Vec<double>(&p)[N]) {
+        for (int v = 0; v < N; ++v) f[v] = fma(splat(theta[k]), p[v], f[v]);
     });
 }
 
-// sums[k] += sum over the group of r p_k: the two halves, twice, then the lanes that stay in the accumulator.
-STEEPEST_INLINE void add_group(const PointGroup& terms, Lanes<double>& sum) {
+// sums[k] += sum over a group of r p_k: the two halves, twice, then the lanes that stay in the accumulator.
+template <int N>
+STEEPEST_INLINE void add_group(const Vec<double> (&terms)[N], Lanes<double>& sum) {
     constexpr int parts = Lanes<double>::parts;
-    for (int p = 0; p < parts; ++p)
-        sum.part[p] += (terms[p] + terms[parts + p]) + (terms[2 * parts + p] + terms[3 * parts + p]);
+    for (int g = 0; g < N; g += polynomial_parts)
+        for (int p = g; p < g + parts; ++p)
+            sum.part[p - g] += (terms[p] + terms[parts + p]) + (terms[2 * parts + p] + terms[3 * parts + p]);
 }
 
-STEEPEST_INLINE void add_basis_moments(const PolynomialBasis& basis, Index degree, const PointGroup& x,
-                                       const PointGroup& r, Lanes<double>* sums) {
-    PointGroup terms;
+template <int N>
+STEEPEST_INLINE void add_basis_moments(const PolynomialBasis& basis, Index degree, const Vec<double> (&x)[N],
+                                       const Vec<double> (&r)[N], Lanes<double>* sums) {
+    Vec<double> terms[N];
     if (basis.monomial) {
-        for (int v = 0; v < polynomial_parts; ++v) terms[v] = r[v];
+        for (int v = 0; v < N; ++v) terms[v] = r[v];
         add_group(terms, sums[0]);
         for (Index k = 1; k <= degree; ++k) {
-            for (int v = 0; v < polynomial_parts; ++v) terms[v] *= x[v];
+            for (int v = 0; v < N; ++v) terms[v] *= x[v];
             add_group(terms, sums[k]);
         }
         return;
     }
-    visit_basis(basis, degree, x, [&](Index k, const PointGroup& p) {
-        for (int v = 0; v < polynomial_parts; ++v) terms[v] = r[v] * p[v];
+    visit_basis(basis, degree, x, [&](Index k, const Vec<double>(&p)[N]) {
+        for (int v = 0; v < N; ++v) terms[v] = r[v] * p[v];
         add_group(terms, sums[k]);
     });
 }
@@ -119,39 +128,45 @@ struct PolynomialSums {
     double squared_error() const { return lanes_of.data()[degree + 1].sum(); }
 };
 
-// Adds sum w (f - y)^2 and, if `moments`, sum w (f - y) p_k over n points.
+// Adds sum w (f - y)^2 and, if `moments`, sum w (f - y) p_k over the next groups of points.
+template <int Groups, class T>
+STEEPEST_INLINE void add_residual_moments(const PolynomialBasis& basis, Index degree, const double* theta,
+                                          const T* x, const T* y, const T* w, bool moments,
+                                          PolynomialSums& sums) {
+    PointGroups<Groups> points, target, r, weighted;
+    constexpr int n = Groups * polynomial_parts;
+    load_group(x, points);
+    load_group(y, target);
+    polynomial_values(basis, degree, theta, points, r);
+    for (int v = 0; v < n; ++v) r[v] -= target[v];
+    for (int v = 0; v < n; ++v) weighted[v] = w ? load_wide(w + v * width<double>) * r[v] : r[v];
+    if (moments) add_basis_moments(basis, degree, points, weighted, sums.lanes_of.data());
+    for (int v = 0; v < n; ++v) r[v] *= weighted[v];
+    add_group(r, sums.lanes_of.data()[degree + 1]);
+}
+
+// The same over n points.
 template <class T>
 void polynomial_residual_moments(const PolynomialBasis& basis, Index degree,
                                  const double* theta,                          // (degree + 1,)
                                  const T* x, const T* y, const T* w, Index n,  // (n,) each; w may be nullptr
                                  bool moments, PolynomialSums& sums) {
-    PointGroup points, target, weight, r, weighted;
-    for (Index i = 0; i < n; i += polynomial_group) {
-        const Index count = n - i < polynomial_group ? n - i : polynomial_group;
-        const T *x_group = x + i, *y_group = y + i, *w_group = w ? w + i : nullptr;
+    constexpr Index step = groups_at_once * polynomial_group;
+    Index i = 0;
+    for (; basis.monomial && i + step <= n; i += step)  // a recurrence fills the registers by itself
+        add_residual_moments<groups_at_once>(basis, degree, theta, x + i, y + i, w ? w + i : nullptr, moments,
+                                             sums);
+    for (; i + polynomial_group <= n; i += polynomial_group)
+        add_residual_moments<1>(basis, degree, theta, x + i, y + i, w ? w + i : nullptr, moments, sums);
+    if (i < n) {
+        const Index count = n - i;
         T x_tail[polynomial_group] = {}, y_tail[polynomial_group] = {}, w_tail[polynomial_group] = {};
-        if (count < polynomial_group) {  // the missing points get weight 0
-            const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-            std::memcpy(x_tail, x_group, bytes);
-            std::memcpy(y_tail, y_group, bytes);
-            for (Index j = 0; j < count; ++j) w_tail[j] = w ? w_group[j] : T(1);
-            x_group = x_tail;
-            y_group = y_tail;
-            w_group = w_tail;
+        for (Index j = 0; j < count; ++j) {
+            x_tail[j] = x[i + j];
+            y_tail[j] = y[i + j];
+            w_tail[j] = w ? w[i + j] : T(1);  // the missing points get weight 0
         }
-        load_group(x_group, points);
-        load_group(y_group, target);
-        polynomial_values(basis, degree, theta, points, r);
-        for (int v = 0; v < polynomial_parts; ++v) r[v] -= target[v];
-        if (w_group) {
-            load_group(w_group, weight);
-            for (int v = 0; v < polynomial_parts; ++v) weighted[v] = weight[v] * r[v];
-        } else {
-            for (int v = 0; v < polynomial_parts; ++v) weighted[v] = r[v];
-        }
-        if (moments) add_basis_moments(basis, degree, points, weighted, sums.lanes_of.data());
-        for (int v = 0; v < polynomial_parts; ++v) r[v] *= weighted[v];
-        add_group(r, sums.lanes_of.data()[degree + 1]);
+        add_residual_moments<1>(basis, degree, theta, x_tail, y_tail, w_tail, moments, sums);
     }
 }
 

@@ -58,10 +58,15 @@ def to_monomial(coefficients: Array, basis: str, domain: tuple[float, float]) ->
     return y[:n]
 
 
+def domain_map(domain: tuple[float, float]) -> tuple[float, float]:
+    """Return the middle and half of the length of a domain: (x - middle) / half is in [-1, 1]."""
+    low, high = domain
+    return 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low  # halved first: no overflow
+
+
 def to_unit(x: Array, domain: tuple[float, float]) -> Array:
     """Map the domain onto [-1, 1]; a domain of one point maps onto 0."""
-    low, high = domain
-    if high == low:
+    if domain[0] == domain[1]:
         return np.zeros_like(x)
-    middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low  # halved first: no overflow
+    middle, half = domain_map(domain)
     return np.asarray((x - middle) / half, dtype=x.dtype)

@@ -87,6 +87,46 @@ class Stepper:
 
 def schedule_factors(schedule: _Config, n: int, /) -> NDArray[np.float64]: ...
 
+# Moments of a least-squares fit, in double-double: arrays of results have the high parts first, then the low.
+class Moments:
+    def finite(self, /) -> bool: ...
+    def gram(self, /) -> NDArray[np.float64]: ...  # (2, features, features)
+    def cross(self, /) -> NDArray[np.float64]: ...  # (2, outputs, features)
+    def square(self, /) -> NDArray[np.float64]: ...  # (2, outputs)
+    def hessian(self, l2: float, /) -> NDArray[np.float64]: ...  # (features, features)
+
+class LinearMoments:
+    # mean, deviation (about the mean or about 0) and largest magnitude of each column of [X, y]: (3, d + K)
+    def column_statistics(self, about_mean: bool, /) -> NDArray[np.float64]: ...
+    def standardised(
+        self,
+        x_mean: NDArray[np.float64],
+        x_scale: NDArray[np.float64],
+        y_mean: NDArray[np.float64],
+        y_scale: float,
+        intercept: bool,
+        /,
+    ) -> Moments: ...
+
+# Of (x - middle) / half and y / y_unit. The recurrence goes up to twice the degree.
+def polynomial_moments(
+    data: _Data,
+    recurrence: _Recurrence,
+    degree: int,
+    middle: float,
+    half: float,
+    y_unit: float,
+    /,
+) -> Moments | NotImplementedType: ...
+
+# pairs: all products of columns, which a fit needs; otherwise only what column_statistics does.
+def linear_moments(data: _Data, pairs: bool, /) -> LinearMoments | NotImplementedType: ...
+def root_mean_square(values: _Array, /) -> float | NotImplementedType: ...
+
+# Of a symmetric matrix (n, n): all in ascending order; the least above cutoff times the largest, and the largest.
+def symmetric_eigenvalues(matrix: NDArray[np.float64], /) -> NDArray[np.float64]: ...
+def curvature_range(matrix: NDArray[np.float64], cutoff: float, /) -> tuple[float, float]: ...
+
 # The descent. Parameters and slots change in place, once, at the end. The result has "status", "n_steps",
 # "n_epochs", "n_evaluations", "best", "history", ..., and what a callback or a signal raised in "exception".
 def network_descent(
@@ -111,6 +151,16 @@ def polynomial_descent(
     on_record: Callable[[tuple[Any, ...]], bool] | None,
     /,
 ) -> dict[str, Any] | NotImplementedType: ...
+def moments_descent(
+    theta: NDArray[np.float64],  # (outputs, features), the constant's first
+    slots: _Arrays,
+    moments: Moments,
+    validation: Moments | None,
+    l2: float,
+    config: _Config,
+    on_record: Callable[[tuple[Any, ...]], bool] | None,
+    /,
+) -> dict[str, Any]: ...
 def minimize(
     function: Callable[[_Array], tuple[float, _Array]],
     theta: _Array,
@@ -130,7 +180,10 @@ class Threads:
         self, x: NDArray[np.float64], n_runs: int, failing: int, /
     ) -> tuple[NDArray[np.float64], int, float]: ...
 
-# Random numbers, and the core's own elementary functions entry by entry, for tests.
+# Random numbers, and the core's own elementary functions and double-double operations by entries, for tests.
 def permutation(n: int, seed: int, epoch: int, /) -> NDArray[np.uint32]: ...
 def philox(seed: int, stream: int, index: int, first_block: int, /) -> NDArray[np.uint32]: ...
 def elementary(name: str, x: _Array, /) -> _Array | NotImplementedType: ...
+def double_double(
+    name: str, a: NDArray[np.float64], b: NDArray[np.float64], /
+) -> NDArray[np.float64]: ...

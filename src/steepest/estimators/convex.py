@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from steepest import _native
 from steepest._validate import Array, check_integer, check_number
 from steepest.estimators.base import (
     check_threads,
@@ -19,7 +21,7 @@ from steepest.estimators.base import (
 )
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
-from steepest.stopping import StopRule
+from steepest.stopping import StopRule, combined_config
 
 
 class ConvexModel(BaseEstimator):
@@ -79,6 +81,14 @@ class ConvexModel(BaseEstimator):
             validated=validated,
         )
 
+    def _most_steps(self) -> float:
+        """Return the limit of a full batch's steps; infinite if there is none but time."""
+        limits = combined_config(
+            self.stop, {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
+        )
+        counts = [limits.get(key, -1) for key in ("max_epochs", "max_steps")]
+        return min((count for count in counts if count >= 0), default=math.inf)
+
     def _hook(self, loss_scale: float = 1.0) -> Callable[[tuple[Any, ...]], bool] | None:
         return record_hook(self.callbacks, self.verbose, type(self).__name__, loss_scale)
 
@@ -110,6 +120,23 @@ class ConvexModel(BaseEstimator):
         if result["status"] == "max_epochs":  # one pass is what was asked for
             return {**result, "status": "max_steps"}
         return result
+
+
+def moments_descent(
+    theta: Array,
+    optimizer: Optimizer,
+    moments: Any,
+    validation: Any,
+    alpha: float,
+    config: dict[str, Any],
+    on_record: Callable[[tuple[Any, ...]], bool] | None,
+) -> dict[str, Any]:
+    """Run the compiled descent on the moments of the data; theta, (outputs, features), changes in place."""
+    slots = [np.zeros_like(theta) for _ in optimizer.slots]
+    result: dict[str, Any] = _native.core.moments_descent(
+        theta, slots, moments, validation, alpha, config, on_record
+    )
+    return result
 
 
 def last(values: list[float]) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from steepest import kernels
+from steepest import _native, kernels
 from steepest._validate import Array, plain
 from steepest.estimators.base import (
     Data,
@@ -22,8 +23,13 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.convex import ConvexModel
-from steepest.estimators.quadratic import default_optimizer
+from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.quadratic import (
+    default_optimizer,
+    is_automatic,
+    moments_are_faster,
+    root_mean_square,
+)
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -43,11 +49,17 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square. With
     ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
 
+    Full-batch descent needs the data once: where that is faster, by shape and limits alone, the same steps are made
+    from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30 digits) and
+    standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X. Mini-batches
+    of a standardised model, and full batches of fewer rows than four for each feature, use a standardised copy.
+
     Parameters
     ----------
     learning_rate : float or "auto", default "auto"
-        A number is that of plain gradient descent. "auto" measures the curvature first and uses the heavy-ball
-        rate and momentum that are optimal for it (mini-batches: a rate that is stable for it).
+        A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
+        data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
+        for it).
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
     schedule : Schedule, optional
@@ -215,41 +227,67 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         one_pass: bool = False,
     ) -> dict[str, Any]:
         alpha = self._penalty()
-        scaling = Scaling.of(X, y, weights, self.standardize, self.fit_intercept)
-        training = scaling.apply(Data(X, y, weights))
+        (n, d), K = X.shape, y.shape[1]
+        full = self._is_full_batch(n)
+        automatic = self.optimizer is None and is_automatic(self.learning_rate)
+        features = d + bool(self.fit_intercept)
+        measuring = 0.0 if automatic else features * (features / 2 + K + 8)
+        by_moments = full and moments_are_faster(n, features, K, self._most_steps(), measuring)
+
+        sums = None
+        if automatic or by_moments or self.standardize:
+            sums = _native.core.linear_moments((X, y, weights), by_moments or (automatic and full))
+        scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
+        moments = scaling.moments(sums, self.fit_intercept) if by_moments else None
+        if moments is not None and not moments.finite():
+            moments = None
         optimizer = self.optimizer
         if optimizer is None:
-            hessian = mean_square_hessian(training.X, weights, y.shape[1], self.fit_intercept)
-            hessian[np.diag_indices(X.shape[1])] += alpha
-            full = self._is_full_batch(X.shape[0])
-            optimizer = default_optimizer(self.learning_rate, hessian, full, one_pass)
+            optimizer = default_optimizer(
+                self.learning_rate,
+                lambda: scaling.hessian(sums, alpha, self.fit_intercept),
+                lambda: scaling.trace(sums, alpha, self.fit_intercept),
+                full,
+                one_pass,
+            )
         config = self._descent_config(optimizer, X, validated=validation is not None)
-        start = self._start(X.shape[1], y.shape[1], X.dtype, scaling)
-        state = NetworkState.start(*start, optimizer)
-        result = network_descent(
-            state,
-            training,
-            None if validation is None else scaling.apply(validation),
-            {
-                "hidden": "identity",
-                "output": "identity",
-                "loss": "squared",
-                "output_scale": 1.0 / y.shape[1],
-                "l2": alpha,
-                "no_bias": not self.fit_intercept,
-            },
-            config,
-            self._hook(scaling.y_scale**2),
-        )
-        coef, intercept = scaling.restore_finite(state, start, result)
+        start = self._start(d, K, X.dtype, scaling)
+        hook = self._hook(scaling.y_scale**2)
+        if moments is not None:
+            held_out = None
+            if validation is not None:
+                held_out = scaling.moments(
+                    _native.core.linear_moments(validation.as_tuple(), True), self.fit_intercept
+                )
+            end, result = moments_fit(
+                start, self.fit_intercept, optimizer, moments, held_out, alpha, config, hook
+            )
+        else:
+            state = NetworkState.start([start[0]], [start[1]], optimizer)
+            result = network_descent(
+                state,
+                scaling.apply(Data(X, y, weights)),
+                None if validation is None else scaling.apply(validation),
+                {
+                    "hidden": "identity",
+                    "output": "identity",
+                    "loss": "squared",
+                    "output_scale": 1.0 / K,
+                    "l2": alpha,
+                    "no_bias": not self.fit_intercept,
+                },
+                config,
+                hook,
+            )
+            end = state.weights[0], state.biases[0]
+        coef, intercept = scaling.restore_finite(end, start, result)
         self.coef_ = np.ascontiguousarray(coef.T) if multi else coef[:, 0]
         self.intercept_ = intercept if multi else float(intercept[0])
         self._record(result, scaling.y_scale**2)
         return result
 
-    def _start(
-        self, d: int, K: int, dtype: Any, scaling: Scaling
-    ) -> tuple[list[Array], list[Array]]:
+    def _start(self, d: int, K: int, dtype: Any, scaling: Scaling) -> tuple[Array, Array]:
+        """Return the weights (d, K) and intercepts (K,) to start from, in standardised coordinates."""
         if self.warm_start and hasattr(self, "coef_"):
             coef = np.atleast_2d(self.coef_).T
             if coef.shape != (d, K):
@@ -258,8 +296,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                     f"{coef.shape[1]} targets, but X and y have {d} and {K}"
                 )
             weights, bias = scaling.invert(coef, np.atleast_1d(self.intercept_))
-            return [np.ascontiguousarray(weights, dtype)], [np.ascontiguousarray(bias, dtype)]
-        return [np.zeros((d, K), dtype)], [np.zeros(K, dtype)]
+            return np.ascontiguousarray(weights, dtype), np.ascontiguousarray(bias, dtype)
+        return np.zeros((d, K), dtype), np.zeros(K, dtype)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
         """Make one pass over more data, from the coefficients so far.
@@ -299,26 +337,26 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         return kernels.linear_predict(theta.astype(inputs.dtype), inputs)
 
 
-def mean_square_hessian(X: Array, weights: Array | None, outputs: int, intercept: bool) -> Array:
-    """Return the Hessian 2/(NK) sum s [x 1][x 1]^T of one output, (d + 1, d + 1), in double."""
-    n, d = X.shape
-    wide = X.astype(np.float64, copy=False)
-    with np.errstate(over="ignore"):
-        if not np.isfinite(np.square(np.abs(wide).max(initial=0.0)) * n * (d + 1)):
-            raise ValueError("X has values too large to be squared and summed; scale it down")
-    weighted = wide if weights is None else wide * weights[:, None]
-    hessian = np.zeros((d + 1, d + 1))
-    hessian[:d, :d] = wide.T @ weighted
-    if intercept:
-        hessian[:d, d] = hessian[d, :d] = weighted.sum(axis=0)
-        hessian[d, d] = n
-    return np.asarray(hessian * (2.0 / (n * outputs)))
+def moments_fit(
+    start: tuple[Array, Array],
+    intercept: bool,
+    optimizer: Optimizer,
+    moments: Any,
+    held_out: Any,
+    alpha: float,
+    config: dict[str, Any],
+    on_record: Callable[[tuple[Any, ...]], bool] | None,
+) -> tuple[tuple[Array, Array], dict[str, Any]]:
+    """Descend from weights (d, K) and intercepts (K,) on the moments; return where that ends, and the result.
 
-
-def root_mean_square(values: Array) -> float:
-    """Return the root of the mean square, without overflow or underflow; 0 for no values."""
-    peak = float(np.abs(values).max(initial=0.0))
-    return peak * float(np.sqrt(np.mean((values.astype(np.float64) / peak) ** 2))) if peak else 0.0
+    Steps are in float64 whatever the data's dtype.
+    """
+    weights, bias = start
+    rows = [bias[None], weights] if intercept else [weights]
+    theta = np.ascontiguousarray(np.concatenate(rows).T, dtype=np.float64)
+    result = moments_descent(theta, optimizer, moments, held_out, alpha, config, on_record)
+    end = theta.T.astype(weights.dtype)
+    return ((end[1:], end[0]) if intercept else (end, bias)), result
 
 
 class Scaling:
@@ -331,41 +369,54 @@ class Scaling:
         self.x_mean, self.x_scale, self.y_mean, self.y_scale = x_mean, x_scale, y_mean, y_scale
 
     @classmethod
-    def of(
-        cls, X: Array, y: Array, weights: Array | None, standardize: bool, intercept: bool
-    ) -> Scaling:
-        """Measure the (weighted) means and standard deviations; a constant feature keeps its unit."""
+    def of(cls, sums: Any, X: Array, y: Array, standardize: bool, intercept: bool) -> Scaling:
+        """Take the (weighted) means and standard deviations; a constant feature keeps its unit."""
         d, K = X.shape[1], y.shape[1]
         if not standardize:
             return cls(np.zeros(d), np.ones(d), np.zeros(K), 1.0)
-
-        def moments(a: Array) -> tuple[Array, Array]:
-            wide = a.astype(np.float64, copy=False)
-            peak = np.abs(wide).max(axis=0)
-            unit = np.where(peak > 0, peak, 1.0)  # so that squares neither overflow nor underflow
-            relative = wide / unit
-            mean = np.average(relative, axis=0, weights=weights)
-            center = mean if intercept else np.zeros_like(mean)
-            deviation = np.sqrt(np.average((relative - center) ** 2, axis=0, weights=weights))
-            # What is constant up to rounding carries no information to be blown up.
-            constant = (deviation <= 10 * np.finfo(a.dtype).eps) | (unit < 1e-290)
-            return center * unit, np.where(constant, 0.0, deviation * unit)
-
-        with np.errstate(over="ignore", invalid="ignore"):
-            x_mean, x_deviation = moments(X)
-            y_mean, y_deviation = moments(y)
-        for name, deviation in (("X", x_deviation), ("y", y_deviation)):
-            if not np.isfinite(deviation).all():
-                raise ValueError(
-                    f"{name} has values too large to be squared in {X.dtype} "
-                    f"(column {int(np.argmin(np.isfinite(deviation)))}); scale it down"
-                )
-        y_scale = root_mean_square(y_deviation)
-        if y_scale > 1e153:
+        mean, deviation, largest = sums.column_statistics(bool(intercept))
+        # What is constant up to rounding carries no information to be blown up.
+        constant = (deviation <= 10 * np.finfo(X.dtype).eps * largest) | (largest < 1e-290)
+        deviation[constant] = 0.0
+        if not intercept:
+            mean[:] = 0.0
+        if not np.isfinite(deviation[:d]).all():
             raise ValueError(
-                f"y has values too large to be squared (up to {np.abs(y).max():g}); scale it down"
+                f"X has values too large to be squared in {X.dtype} "
+                f"(column {int(np.argmin(np.isfinite(deviation[:d])))}); scale it down"
             )
-        return cls(x_mean, np.where(x_deviation > 0, x_deviation, 1.0), y_mean, y_scale or 1.0)
+        y_scale = root_mean_square(deviation[d:])
+        if not y_scale <= 1e153:
+            raise ValueError(
+                f"y has values too large to be squared (up to {largest[d:].max():g}); scale it down"
+            )
+        x_scale = np.where(deviation[:d] > 0, deviation[:d], 1.0)
+        return cls(mean[:d].copy(), x_scale, mean[d:].copy(), y_scale or 1.0)
+
+    def moments(self, sums: Any, intercept: bool) -> Any:
+        """Return the core's moments of the fit in standardised coordinates, from the sums over the data."""
+        return sums.standardised(
+            self.x_mean, self.x_scale, self.y_mean, self.y_scale, bool(intercept)
+        )
+
+    def hessian(self, sums: Any, alpha: float, intercept: bool) -> Array:
+        """Return the Hessian of the objective for one output: 2/(NK) sum s [1 x][1 x]^T and the penalty."""
+        hessian: Array = self.moments(sums, intercept).hessian(alpha)
+        if not np.isfinite(hessian).all():
+            raise ValueError("X has values too large to be squared and summed; scale it down")
+        return hessian
+
+    def trace(self, sums: Any, alpha: float, intercept: bool) -> float:
+        """Return the trace of the Hessian, for which the sums and squares of the columns are enough."""
+        mean, deviation, _ = sums.column_statistics(True)
+        d, K = self.x_mean.size, self.y_mean.size
+        with np.errstate(over="ignore"):
+            spread = (deviation[:d] / self.x_scale) ** 2
+            squares = spread + ((mean[:d] - self.x_mean) / self.x_scale) ** 2
+            trace = math.fsum([*(2.0 / K * squares + alpha), *([2.0 / K] * bool(intercept))])
+        if not math.isfinite(trace):
+            raise ValueError("X has values too large to be squared and summed; scale it down")
+        return trace
 
     def apply(self, data: Data) -> Data:
         """Return the data in standardised coordinates; without scaling, the same arrays."""
@@ -389,14 +440,14 @@ class Scaling:
         return coef.astype(weights.dtype), intercept.astype(weights.dtype)
 
     def restore_finite(
-        self, state: NetworkState, start: tuple[list[Array], list[Array]], result: dict[str, Any]
+        self, end: tuple[Array, Array], start: tuple[Array, Array], result: dict[str, Any]
     ) -> tuple[Array, Array]:
         """Restore where the descent ended; if that overflows in the data's units, it has diverged to there."""
-        coef, intercept = self.restore(state.weights[0], state.biases[0])
+        coef, intercept = self.restore(*end)
         if np.isfinite(coef).all() and np.isfinite(intercept).all():
             return coef, intercept
         result["status"] = "diverged"
-        return self.restore(start[0][0], start[1][0])
+        return self.restore(*start)
 
     def invert(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
         """Return what :meth:`restore` would turn into these coefficients."""

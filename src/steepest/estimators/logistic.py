@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest import kernels
+from steepest import _native, kernels
 from steepest._validate import Array, check_number, plain
 from steepest.estimators.base import (
     Data,
@@ -24,8 +24,8 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.convex import ConvexModel
-from steepest.estimators.linear import Scaling, mean_square_hessian
-from steepest.estimators.quadratic import curvature_range, rounded
+from steepest.estimators.linear import Scaling
+from steepest.estimators.quadratic import curvature_range, is_automatic
 from steepest.optimizers import SGD, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -203,8 +203,12 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         full = self._is_full_batch(X.shape[0])
         outputs = 1 if len(classes) == 2 else len(classes)
         weights = check_weights(sample_weight, X)
-        zero = np.zeros((X.shape[0], outputs), X.dtype)
-        scaling = Scaling.of(X, zero, weights, self.standardize, self.fit_intercept)
+        zero = np.zeros((X.shape[0], 1), X.dtype)
+        automatic = self.optimizer is None and is_automatic(self.learning_rate)
+        sums = None
+        if automatic or self.standardize:
+            sums = _native.core.linear_moments((X, zero, weights), automatic and full)
+        scaling = Scaling.of(sums, X, zero, self.standardize, self.fit_intercept)
         training = scaling.apply(Data(X, zero, weights))
         training.y = class_targets(codes, outputs, X.dtype)
         validation = None
@@ -212,9 +216,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
             validation = self._validation(validation_data, scaling, classes, outputs, X.dtype)
         optimizer = self.optimizer
         if optimizer is None:
-            optimizer = self._default_optimizer(
-                training.X, weights, alpha, outputs, full, rate_scale
-            )
+            optimizer = self._default_optimizer(scaling, sums, alpha, outputs, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
@@ -243,7 +245,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
             config,
             self._hook(),
         )
-        coef, intercept = scaling.restore_finite(state, ([start[0]], [start[1]]), result)
+        end = state.weights[0], state.biases[0]
+        coef, intercept = scaling.restore_finite(end, start, result)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)
         self.intercept_ = intercept
@@ -252,26 +255,22 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
 
     def _default_optimizer(
         self,
-        X: Array,
-        weights: Array | None,
+        scaling: Scaling,
+        sums: Any,
         alpha: float,
         outputs: int,
         full: bool,
         rate_scale: float,
     ) -> Optimizer:
-        if not isinstance(self.learning_rate, str):
+        if not is_automatic(self.learning_rate):
             return SGD(check_number("learning_rate", self.learning_rate, low=0.0, finite=True))
-        if self.learning_rate != "auto":
-            raise ValueError(
-                f'learning_rate must be a number or "auto", but is {self.learning_rate!r}'
-            )
         # The Hessian is at most 1/4 (two classes) or 1/2 (softmax) of that of half the mean square.
         bound = 0.25 if outputs == 1 else 0.5
-        hessian = 0.5 * bound * mean_square_hessian(X, weights, 1, self.fit_intercept)
         if not full:
-            return SGD(rounded(0.5 * rate_scale / (float(np.trace(hessian)) + alpha)))
-        _, largest = curvature_range(hessian)
-        return Momentum(rounded(1.0 / (largest + alpha)), momentum=0.9, nesterov=True)
+            trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
+            return SGD(0.5 * rate_scale / (trace + alpha))
+        _, largest = curvature_range(0.5 * bound * scaling.hessian(sums, 0.0, self.fit_intercept))
+        return Momentum(1.0 / (largest + alpha), momentum=0.9, nesterov=True)
 
     def _validation(
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any

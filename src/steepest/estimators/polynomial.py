@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from steepest import _native, kernels
-from steepest._bases import BASES, recurrence, to_monomial, to_unit
-from steepest._validate import Array, check_choice, check_integer, chunks
+from steepest._bases import BASES, domain_map, recurrence, to_monomial, to_unit
+from steepest._validate import Array, check_choice, check_integer
 from steepest.estimators.base import (
     check_inputs,
     check_targets,
@@ -20,13 +21,18 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.convex import ConvexModel
-from steepest.estimators.linear import root_mean_square
-from steepest.estimators.quadratic import default_optimizer
+from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.quadratic import (
+    default_optimizer,
+    is_automatic,
+    moments_are_faster,
+    root_mean_square,
+)
 from steepest.optimizers import Optimizer
-from steepest.reference import basis_matrix
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
+
+Points = tuple[Array, Array, Array | None]  # x, y and weights, (n,) each
 
 
 class PolynomialRegression(RegressorMixin, ConvexModel):
@@ -40,6 +46,10 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
     with sample weights s scaled to mean 1. The basis does not change the minimum (without penalty), only how fast
     descent gets there: the condition number of monomials grows exponentially with the degree, that of Chebyshev
     and Legendre polynomials on evenly spread points hardly at all.
+
+    Full-batch descent needs the points once: where that is faster, by shape and limits alone, the same steps are
+    made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of N.
+    They are carried in double-double (some 30 digits).
 
     Parameters
     ----------
@@ -70,7 +80,8 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
 
     References
     ----------
-    Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Polyak (1964) for the
+    Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Gautschi (1982), *On
+    generating orthogonal polynomials*, for the Gram matrix from moments of the basis; Polyak (1964) for the
     momentum of ``learning_rate="auto"``.
 
     Examples
@@ -165,47 +176,66 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         y_scale = root_mean_square(target) or 1.0
         if y_scale > 1e153:
             raise ValueError("y has values too large to be squared; scale it down")
-        u = to_unit(x, domain)
+        theta = self._start(degree, basis, y_scale)
+        data = (x, target, weights)
+        held_out = None
+        if validation_data is not None:
+            held_out = self._data(*validation_parts(validation_data), reset=False)
+
+        full = self._is_full_batch(x.size)
+        automatic = self.optimizer is None and is_automatic(self.learning_rate)
+        measuring = 0.0 if automatic else 10.0 * (degree + 1)
+        by_moments = full and moments_are_faster(
+            x.size, degree + 1, 1, self._most_steps(), measuring
+        )
+        moments = None
+        if automatic or by_moments:
+            moments = measured_moments(data, degree, basis, domain, y_scale)
+            by_moments &= moments.finite()
         optimizer = self.optimizer
         if optimizer is None:
-            hessian = gram_matrix(u, weights, degree, basis) * (2.0 / x.size)
-            hessian[np.diag_indices(degree + 1)] += np.where(np.arange(degree + 1) > 0, alpha, 0.0)
-            optimizer = default_optimizer(self.learning_rate, hessian, self._is_full_batch(x.size))
-        config = self._descent_config(optimizer, u[:, None], validated=validation_data is not None)
-        validation = None
-        if validation_data is not None:
-            x_held, y_held, w_held = self._data(*validation_parts(validation_data), reset=False)
-            validation = (
-                to_unit(x_held, domain).astype(u.dtype),
-                (y_held / y_scale).astype(u.dtype),
-                None if w_held is None else w_held.astype(u.dtype),
+            optimizer = default_optimizer(
+                self.learning_rate,
+                lambda: moments_hessian(moments, alpha),
+                lambda: math.fsum(np.diag(moments_hessian(moments, alpha))),
+                full,
             )
-        theta = np.zeros(degree + 1)
-        if self.warm_start and hasattr(self, "coef_"):
-            if self.coef_.shape != theta.shape:
-                raise ValueError(
-                    f"warm_start needs the degree of the last fit, {self.coef_.size - 1}, but degree is {degree}"
-                )
-            if getattr(self, "basis_", basis) != basis:
-                raise ValueError(
-                    f"warm_start needs the basis of the last fit, {self.basis_!r}, but basis is {basis!r}"
-                )
-            theta = self.coef_ / y_scale
-        result: dict[str, Any] = _native.core.polynomial_descent(
-            theta,
-            [np.zeros(degree + 1) for _ in optimizer.slots],
-            (u, (target / y_scale).astype(u.dtype), weights),
-            validation,
-            recurrence(basis, degree),
-            alpha,
-            config,
-            self._hook(y_scale**2),
-        )
+        config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
+        hook = self._hook(y_scale**2)
+        if by_moments:
+            validation = None
+            if held_out is not None:
+                validation = measured_moments(held_out, degree, basis, domain, y_scale)
+            result = moments_descent(theta, optimizer, moments, validation, alpha, config, hook)
+        else:
+            result = _native.core.polynomial_descent(
+                theta,
+                [np.zeros(degree + 1) for _ in optimizer.slots],
+                in_units(data, domain, y_scale, x.dtype),
+                None if held_out is None else in_units(held_out, domain, y_scale, x.dtype),
+                recurrence(basis, degree),
+                alpha,
+                config,
+                hook,
+            )
         self.domain_, self.basis_ = domain, basis
         self.coef_ = theta * y_scale
         self.monomial_coef_ = to_monomial(self.coef_, basis, domain)
         self._record(result, y_scale**2)
         return result
+
+    def _start(self, degree: int, basis: str, y_scale: float) -> Array:
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return np.zeros(degree + 1)
+        if self.coef_.shape != (degree + 1,):
+            raise ValueError(
+                f"warm_start needs the degree of the last fit, {self.coef_.size - 1}, but degree is {degree}"
+            )
+        if getattr(self, "basis_", basis) != basis:
+            raise ValueError(
+                f"warm_start needs the basis of the last fit, {self.basis_!r}, but basis is {basis!r}"
+            )
+        return np.asarray(self.coef_ / y_scale)
 
     def _data(
         self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
@@ -214,7 +244,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         target, multi = check_targets(y, x.size, x.dtype)
         if multi:
             raise ValueError(f"y must be of shape ({x.size},), but has shape {target.shape}")
-        return x, target[:, 0].copy(), check_weights(sample_weight, x)
+        return x, target[:, 0], check_weights(sample_weight, x)
 
     def _points(self, X: Any, *, reset: bool) -> Array:
         if np.ndim(X) == 1:  # an array, a list or a column of a table
@@ -241,10 +271,32 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         return kernels.polynomial_predict(self.coef_, u, self.basis_).astype(x.dtype)
 
 
-def gram_matrix(u: Array, weights: Array | None, degree: int, basis: str) -> Array:
-    """Return sum s_i p(u_i) p(u_i)^T, (degree + 1, degree + 1), in slices that fit the cache."""
-    gram = np.zeros((degree + 1, degree + 1))
-    for part in chunks(u.size, 16384):
-        p = basis_matrix(u[part].astype(np.float64), degree, basis)
-        gram += p.T @ (p if weights is None else p * weights[part, None])
-    return gram
+def in_units(data: Points, domain: tuple[float, float], y_scale: float, dtype: Any) -> Points:
+    """Return the points on [-1, 1] and the targets in units of their size, as a direct descent reads them."""
+    x, y, weights = data
+    return (
+        to_unit(x, domain).astype(dtype, copy=False),
+        (y / y_scale).astype(dtype, copy=False),
+        None if weights is None else weights.astype(dtype, copy=False),
+    )
+
+
+def measured_moments(
+    data: Points, degree: int, basis: str, domain: tuple[float, float], y_scale: float
+) -> Any:
+    """Return the core's moments of the fit, in the same units; the data are read where they lie."""
+    middle, half = domain_map(domain)
+    return _native.core.polynomial_moments(
+        data, recurrence(basis, 2 * degree), degree, middle, half, y_scale
+    )
+
+
+def moments_hessian(moments: Any, alpha: float) -> Array:
+    """Return the Hessian of the objective, (degree + 1, degree + 1)."""
+    if not moments.finite():
+        raise ValueError(
+            "X lies so far outside of domain_, which warm_start keeps, that the curvature overflows; "
+            "fit without warm_start"
+        )
+    hessian: Array = moments.hessian(alpha)
+    return hessian

@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from steepest import _native
 from steepest._validate import Array, check_number
 from steepest.optimizers import SGD, Momentum, Optimizer
+
+
+def moments_are_faster(
+    rows: int, features: int, outputs: int, steps: float, measuring: float
+) -> bool:
+    """Whether full-batch steps from the moments of the data take less time than steps on the data itself.
+
+    Counted in multiply-adds, by shape alone: a direct step predicts and differentiates, 2 for each entry of the
+    data; a step from moments is a product with the Gram matrix in double-double, some 8 for each of its entries.
+
+    Parameters
+    ----------
+    rows, features, outputs : int
+        Shape of the problem; an intercept is a feature.
+    steps : float
+        Limit of steps.
+    measuring : float
+        Multiply-adds for a row that measuring the moments takes; 0 where they are needed in any case.
+    """
+    direct = 2.0 * rows * features * outputs
+    from_moments = 8.0 * features**2 * outputs
+    saved = direct - from_moments
+    return saved > 0 and rows * measuring < steps * saved
 
 
 def curvature_range(hessian: Array) -> tuple[float, float]:
@@ -17,22 +42,17 @@ def curvature_range(hessian: Array) -> tuple[float, float]:
     Directions of no curvature are left out: there the gradient of a least-squares loss is zero as well, and
     descent neither moves nor waits.
     """
-    eigenvalues = np.linalg.eigvalsh(hessian)
-    largest = float(eigenvalues[-1])
-    if largest <= 0:
-        return 1.0, 1.0
-    positive = eigenvalues[eigenvalues > largest * len(eigenvalues) * np.finfo(np.float64).eps]
-    return float(positive[0]), largest
-
-
-def rounded(number: float) -> float:
-    """Round to 20 bits: the last bits of a library's eigenvalues must not decide those of a result."""
-    mantissa, exponent = math.frexp(number)
-    return math.ldexp(round(mantissa * 2**20) / 2**20, exponent)
+    cutoff = len(hessian) * float(np.finfo(np.float64).eps)
+    low, high = _native.core.curvature_range(hessian, cutoff)
+    return (low, high) if high > 0 else (1.0, 1.0)
 
 
 def default_optimizer(
-    learning_rate: Any, hessian: Array, full_batch: bool, one_pass: bool = False
+    learning_rate: Any,
+    hessian: Callable[[], Array],
+    trace: Callable[[], float],
+    full_batch: bool,
+    one_pass: bool = False,
 ) -> Optimizer:
     r"""Return the optimizer that ``learning_rate`` asks for, on a quadratic with this Hessian (p, p).
 
@@ -41,16 +61,26 @@ def default_optimizer(
     \sqrt\mu)/(\sqrt L + \sqrt\mu))^2` (Polyak 1964). ``"auto"`` with mini-batches: half the inverse trace, which
     is stable for a batch of any typical rows. For a single pass, where no momentum gathers, the rate is 1/L.
     """
-    if not isinstance(learning_rate, str):
+    if not is_automatic(learning_rate):
         return SGD(check_number("learning_rate", learning_rate, low=0.0, finite=True))
-    if learning_rate != "auto":
-        raise ValueError(f'learning_rate must be a number or "auto", but is {learning_rate!r}')
     if not full_batch:
-        trace = float(np.trace(hessian))
-        return SGD(rounded(0.5 / trace) if trace > 0 else 1.0)
-    low, high = np.sqrt(curvature_range(hessian))
+        sum_of_curvatures = trace()
+        return SGD(0.5 / sum_of_curvatures if sum_of_curvatures > 0 else 1.0)
+    least, largest = curvature_range(hessian())
     if one_pass:
-        return SGD(rounded(float(1.0 / high**2)))
-    ratio = float((high - low) / (high + low))
-    rate = rounded(float(4.0 / (high + low) ** 2))
-    return Momentum(rate, momentum=min(rounded(ratio**2), 1 - 1e-9))
+        return SGD(1.0 / largest)
+    low, high = math.sqrt(least), math.sqrt(largest)
+    ratio = (high - low) / (high + low)
+    return Momentum(4.0 / (high + low) ** 2, momentum=min(ratio**2, 1 - 1e-9))
+
+
+def is_automatic(learning_rate: Any) -> bool:
+    """Whether the rate is "auto"; any other word is an error."""
+    if isinstance(learning_rate, str) and learning_rate != "auto":
+        raise ValueError(f'learning_rate must be a number or "auto", but is {learning_rate!r}')
+    return isinstance(learning_rate, str)
+
+
+def root_mean_square(values: Array) -> float:
+    """Return the root of the mean square, without overflow or underflow; 0 for no values."""
+    return float(_native.core.root_mean_square(values))

@@ -3,8 +3,8 @@
 Each function has the name, arguments and meaning of its twin in `steepest.kernels`. It computes in
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
-To read in this order: `losses`, `linear`, `polynomial`, `network`, `optimizers`, `random`,
-`descent`.
+To read in this order: `losses`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
+`random`, `descent`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .losses import (
     mse_gradient,
     softmax_cross_entropy,
 )
+from .moments import moments, moments_loss_gradient, products_from_moments
 from .network import (
     activate,
     activation_derivative,
@@ -45,6 +46,8 @@ __all__ = [
     "log_softmax",
     "logistic",
     "logistic_cross_entropy",
+    "moments",
+    "moments_loss_gradient",
     "mse",
     "mse_gradient",
     "optimizer_step",
@@ -53,6 +56,7 @@ __all__ = [
     "philox_draws",
     "polynomial_loss_gradient",
     "polynomial_predict",
+    "products_from_moments",
     "relu_network_forward",
     "relu_network_loss_gradient",
     "softmax_cross_entropy",
