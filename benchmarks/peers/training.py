@@ -1,0 +1,117 @@
+"""Whole epochs over shuffled mini-batches: every library on the same cases, verified, then timed in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import rivals
+from cases import MAIN, VARIANTS, Case, variant
+
+ROUND_SECONDS = 0.03  # what one library gets in one round, at least one epoch
+MOST_EPOCHS = (
+    16  # in one call; a longer descent only makes moments fade into slow subnormal numbers
+)
+
+
+def verify(case: Case, names: list[str]) -> None:
+    """Assert that the mean losses of two epochs agree, from the same weights on the same batches."""
+    epochs = 2
+    longest = max(*case.widths, case.batch)
+    eps = float(np.finfo(case.dtype).eps)
+    desired: dict[bool, Any] = {}
+    for name in names[1:]:
+        rival = rivals.MAKERS[name](case, 1)
+        if not getattr(rival, "follows", True):
+            continue
+        like_sklearn = name == "sklearn"
+        ours = rivals.Steepest(case, 1, like_sklearn)
+        if like_sklearn not in desired:
+            desired[like_sklearn] = ours.train(epochs)
+        losses = np.asarray(rival.follow(ours.orders(epochs)), float)
+        # Roundings of the longest sum and of the steps, as random walks: tests/tolerances.py. And JAX
+        # forms 1 - beta_2^t in the dtype itself, with the relative error eps / 2 / (1 - beta_2) at first.
+        bound = 16 * np.sqrt(longest + epochs * case.steps) * eps
+        if name.startswith("jax") and case.optimizer == "Adam":
+            bound += eps / 2 / (1 - 0.999)
+        error = np.max(np.abs(losses / desired[like_sklearn] - 1))
+        if not error <= bound:
+            raise AssertionError(
+                f"{name} and steepest disagree on {case!r}: losses {losses} and "
+                f"{desired[like_sklearn]}, {error:.1e} apart, where roundings explain {bound:.1e}"
+            )
+
+
+def seconds_per_step(rival: Any, epochs: int) -> float:
+    """Time one call, from the initial parameters."""
+    rival.reset()
+    begin = time.perf_counter()
+    rival.train(epochs)
+    end = time.perf_counter()
+    seconds = rival.seconds() if hasattr(rival, "seconds") else end - begin
+    return seconds / (epochs * rival.case.steps)
+
+
+def compare(
+    case: Case, names: list[str], n_threads: int, budget: float, rounds: tuple[int, int]
+) -> dict[str, Any]:
+    """Return microseconds a step: for each library one number a round, the rounds in turns.
+
+    `rounds` are the fewest and the most; between them, as many as `budget` seconds allow.
+    """
+    contestants = {name: rivals.MAKERS[name](case, n_threads) for name in names}
+    epochs, repeats = {}, {}
+    for name, rival in contestants.items():
+        rival.case = case
+        seconds_per_step(rival, 1)  # compiles, warms up
+        epoch = seconds_per_step(rival, 1) * case.steps
+        epochs[name] = int(np.clip(ROUND_SECONDS / epoch, 1, MOST_EPOCHS))
+        repeats[name] = int(np.clip(ROUND_SECONDS / (epoch * epochs[name]), 1, 20))
+        if epochs[name] > 1:
+            seconds_per_step(rival, epochs[name])  # JAX compiles for each number of epochs
+    measured: dict[str, list[float]] = {name: [] for name in names}
+    begin = time.perf_counter()
+    for done in range(rounds[1]):
+        if done >= rounds[0] and time.perf_counter() - begin > budget:
+            break
+        turn = done % len(names)
+        for name in names[turn:] + names[:turn]:
+            if n_threads > 1:
+                time.sleep(0.005)  # other libraries' threads stop spinning
+            times = [
+                seconds_per_step(contestants[name], epochs[name]) for _ in range(repeats[name])
+            ]
+            measured[name].append(1e6 * float(np.median(times)))
+    return {name: np.round(times, 4).tolist() for name, times in measured.items()}
+
+
+def cases(variants: bool) -> Iterator[tuple[str, Case]]:
+    """Yield the name of a table row's kind and its case."""
+    for case in MAIN:
+        if not variants:
+            yield "main", case
+        else:
+            for name in VARIANTS:
+                changed = variant(case, name)
+                if changed is not None:
+                    yield name, changed
+
+
+def measure(variants: bool, n_threads: int, smoke: bool = False) -> list[dict[str, Any]]:
+    """Verify and time all cases of the main table or of its variants."""
+    names, records = rivals.present(), []
+    for kind, case in cases(variants):
+        large = case.flops > 1e9
+        if smoke:
+            case = replace(case, rows=(1 if large else 8) * case.batch)
+        verify(case, names)
+        budget = 0.0 if smoke else (8.0 if large else 2.0) / (2 if variants else 1)
+        rounds = (1, 1) if smoke else (3, 9) if variants else (5, 15)
+        times = compare(case, names, n_threads, budget, rounds)
+        medians = {name: float(np.median(values)) for name, values in times.items()}
+        print(f"  {kind:15} {case!s:24}", {k: round(v, 2) for k, v in medians.items()}, flush=True)
+        records.append({"kind": kind, "case": str(case), "flops": case.flops, "us": times})
+    return records
