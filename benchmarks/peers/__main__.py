@@ -7,6 +7,7 @@ of them, because some libraries read their number of threads only when they are 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import subprocess
@@ -23,6 +24,7 @@ RESULTS = HERE.parent / "results"
 PARTS = {
     "training": ("1", "all"),
     "variants": ("1", "all"),
+    "widths": ("1",),
     "sweep": ("1", "all"),
     "single": ("1",),
     "digits": ("1",),
@@ -97,11 +99,11 @@ def work(part: str, cores: str, smoke: bool) -> Any:
         machine.pin_to_one_core()
     printed, sys.stdout = sys.stdout, sys.stderr
     try:
-        if part in ("training", "variants"):
-            import training
-
-            return training.measure(part == "variants", threads, smoke)
-        module = __import__(part)
+        module = importlib.import_module(
+            {"variants": "training", "widths": "training"}.get(part, part)
+        )
+        if module.__name__ == "training":
+            return module.measure(part, threads, smoke)
         return module.measure(threads, smoke)
     finally:
         sys.stdout = printed

@@ -2,8 +2,9 @@
 
 ``reset`` goes back to the initial parameters, outside the clock. ``follow(orders)`` trains on the rows
 in the given orders (epochs, rows) and returns each epoch's mean loss: that is how they are compared.
-``train(epochs)`` does the same on orders that the library draws itself: that is what is timed. Each
-keeps the losses of its steps, as users do who want to see a curve.
+``train(epochs)`` does the same on orders that the library draws itself: that is what is timed. Both go on
+from where the last call ended. ``parameters`` returns weights and biases as NumPy arrays. Each keeps the
+losses of its steps, as users do who want to see a curve.
 """
 
 from __future__ import annotations
@@ -63,22 +64,28 @@ class Steepest:
 
     def reset(self) -> None:
         weights, biases = self.start
-        self.parameters = [w.copy() for w in weights], [b.copy() for b in biases]
+        self.held = [w.copy() for w in weights], [b.copy() for b in biases]
         self.slots = [
             ([np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases])
             for _ in range(self.n_slots)
         ]
+        self.done = {"first_epoch": 0, "first_step": 0}
+
+    def parameters(self) -> Any:
+        return self.held
 
     def train(self, epochs: int) -> Any:
         result = self.descent(
-            *self.parameters,
+            *self.held,
             self.slots,
             (self.X, self.y, None),
             None,
             self.model,
-            {**self.config, "max_epochs": epochs},
+            {**self.config, **self.done, "max_epochs": epochs},
             None,
         )
+        self.done["first_epoch"] += result["n_epochs"]
+        self.done["first_step"] += result["n_steps"]
         return result["history"]["loss"]
 
 
@@ -100,15 +107,14 @@ class Torch:
         layers: list[Any] = []
         for w in weights:
             layers += [torch.nn.Linear(*w.shape, dtype=self.X.dtype), activation[case.activation]()]
-        self.net = torch.nn.Sequential(*layers[:-1])
+        self.net, self.linear = torch.nn.Sequential(*layers[:-1]), layers[::2]
         self.loss = torch.nn.MSELoss() if case.loss == "squared" else torch.nn.CrossEntropyLoss()
         self.reset()
 
     def reset(self) -> None:
         torch, case = self.torch, self.case
-        linear = [layer for layer in self.net if isinstance(layer, torch.nn.Linear)]
         with torch.no_grad():
-            for layer, w, b in zip(linear, *self.start, strict=True):
+            for layer, w, b in zip(self.linear, *self.start, strict=True):
                 layer.weight.copy_(w)
                 layer.bias.copy_(b)
         parameters = self.net.parameters()
@@ -118,6 +124,10 @@ class Torch:
             self.optimizer = torch.optim.SGD(
                 parameters, case.learning_rate, momentum=0.9, fused=True
             )
+
+    def parameters(self) -> Any:
+        arrays = [(x.weight.detach().numpy().T, x.bias.detach().numpy()) for x in self.linear]
+        return tuple(zip(*arrays, strict=True))
 
     def epoch(self, order: Any) -> Any:
         X, y, net, loss_of, optimizer = self.X, self.y, self.net, self.loss, self.optimizer
@@ -194,6 +204,9 @@ class Jax:
         self.jax.config.update("jax_enable_x64", self.case.dtype == "float64")
         self.carry = self.start, self.initial_state
 
+    def parameters(self) -> Any:
+        return tuple(zip(*self.jax.device_get(self.carry[0]), strict=True))
+
     def follow(self, orders: Any) -> Any:
         self.carry, losses = self.scan_orders(self.carry, self.jnp.asarray(orders, self.jnp.int32))
         return losses
@@ -255,20 +268,26 @@ class Sklearn:
         )
         self.model.ends = []
 
-    def follow(self, orders: Any) -> Any:
-        """Take the steps one by one, by partial_fit, after planting the initial parameters."""
+    def parameters(self) -> Any:
+        return self.model.coefs_, self.model.intercepts_
+
+    def plant(self) -> None:
+        """Give the model the initial parameters, for which it has no argument."""
         model, batch = self.model, self.case.batch
-        classes = (
-            {} if self.case.loss == "squared" else {"classes": np.arange(self.case.widths[-1])}
-        )
+        squared = self.case.loss == "squared"
+        classes = {} if squared else {"classes": np.arange(self.case.widths[-1])}
         model.partial_fit(self.X[:batch], self.y[:batch], **classes)
         model.coefs_ = [w.copy() for w in self.weights]
         model.intercepts_ = [b.copy() for b in self.biases]
         del model._optimizer
+
+    def follow(self, orders: Any) -> Any:
+        """Take the steps one by one, by partial_fit."""
+        self.plant()
         losses = []
-        for rows in orders.reshape(len(orders), -1, batch).reshape(-1, batch):
-            model.partial_fit(self.X[rows], self.y[rows])
-            losses.append(model.loss_)
+        for rows in orders.reshape(-1, self.case.batch):
+            self.model.partial_fit(self.X[rows], self.y[rows])
+            losses.append(self.model.loss_)
         return np.reshape(losses, (len(orders), -1)).mean(axis=1)
 
     def train(self, epochs: int) -> Any:

@@ -12,23 +12,24 @@ import rivals
 from cases import MAIN, VARIANTS, Case, variant
 
 ROUND_SECONDS = 0.03  # what one library gets in one round, at least one epoch
-MOST_EPOCHS = (
-    16  # in one call; a longer descent only makes moments fade into slow subnormal numbers
-)
+# In one call of steepest, which copies parameters in and out once, as if users trained so briefly; but a
+# much longer descent would only make moments fade into subnormal numbers, which are slow.
+FEWEST_STEPS, MOST_EPOCHS = 16, 16
 
 
-def verify(case: Case, names: list[str]) -> None:
+def verify(case: Case, names: list[str], n_threads: int) -> None:
     """Assert that the mean losses of two epochs agree, from the same weights on the same batches."""
     epochs = 2
+    case = replace(case, rows=min(case.rows, 16 * case.batch))
     longest = max(*case.widths, case.batch)
     eps = float(np.finfo(case.dtype).eps)
     desired: dict[bool, Any] = {}
     for name in names[1:]:
-        rival = rivals.MAKERS[name](case, 1)
+        rival = rivals.MAKERS[name](case, n_threads)
         if not getattr(rival, "follows", True):
             continue
         like_sklearn = name == "sklearn"
-        ours = rivals.Steepest(case, 1, like_sklearn)
+        ours = rivals.Steepest(case, n_threads, like_sklearn)
         if like_sklearn not in desired:
             desired[like_sklearn] = ours.train(epochs)
         losses = np.asarray(rival.follow(ours.orders(epochs)), float)
@@ -68,7 +69,8 @@ def compare(
         rival.case = case
         seconds_per_step(rival, 1)  # compiles, warms up
         epoch = seconds_per_step(rival, 1) * case.steps
-        epochs[name] = int(np.clip(ROUND_SECONDS / epoch, 1, MOST_EPOCHS))
+        fewest = -(-FEWEST_STEPS // case.steps)
+        epochs[name] = int(np.clip(ROUND_SECONDS / epoch, fewest, MOST_EPOCHS))
         repeats[name] = int(np.clip(ROUND_SECONDS / (epoch * epochs[name]), 1, 20))
         if epochs[name] > 1:
             seconds_per_step(rival, epochs[name])  # JAX compiles for each number of epochs
@@ -88,10 +90,14 @@ def compare(
     return {name: np.round(times, 4).tolist() for name, times in measured.items()}
 
 
-def cases(variants: bool) -> Iterator[tuple[str, Case]]:
+def cases(part: str) -> Iterator[tuple[str, Case]]:
     """Yield the name of a table row's kind and its case."""
+    if part == "widths":
+        for width in (1, 4, 16, 64, 256, 1024, 4096):
+            yield "width", Case((64, width, 10), 64, 2048, "softmax")
+        return
     for case in MAIN:
-        if not variants:
+        if part == "training":
             yield "main", case
         else:
             for name in VARIANTS:
@@ -100,18 +106,20 @@ def cases(variants: bool) -> Iterator[tuple[str, Case]]:
                     yield name, changed
 
 
-def measure(variants: bool, n_threads: int, smoke: bool = False) -> list[dict[str, Any]]:
-    """Verify and time all cases of the main table or of its variants."""
-    names, records = rivals.present(), []
-    for kind, case in cases(variants):
+def measure(part: str, n_threads: int, smoke: bool = False) -> list[dict[str, Any]]:
+    """Verify and time all cases of one part: "training" (the main table), "variants" or "widths"."""
+    records = []
+    names = [name for name in rivals.present() if part != "variants" or name != "jax_numpy"]
+    for kind, case in cases(part):
         large = case.flops > 1e9
         if smoke:
             case = replace(case, rows=(1 if large else 8) * case.batch)
-        verify(case, names)
-        budget = 0.0 if smoke else (8.0 if large else 2.0) / (2 if variants else 1)
-        rounds = (1, 1) if smoke else (3, 9) if variants else (5, 15)
+        verify(case, names, n_threads)
+        # The main table deserves more rounds than the variants.
+        budget = 1.0 if part != "training" else 15.0 if large else 2.5
+        rounds = (1, 1) if smoke else (3, 15) if part == "training" else (3, 7)
         times = compare(case, names, n_threads, budget, rounds)
-        medians = {name: float(np.median(values)) for name, values in times.items()}
-        print(f"  {kind:15} {case!s:24}", {k: round(v, 2) for k, v in medians.items()}, flush=True)
-        records.append({"kind": kind, "case": str(case), "flops": case.flops, "us": times})
+        medians = {name: f"{np.median(values):.4g}" for name, values in times.items()}
+        print(f"  {kind:15} {case!s:24}", medians, flush=True)
+        records.append({"kind": kind, "case": str(case), "widths": case.widths, "us": times})
     return records
