@@ -74,7 +74,7 @@ def run(part: str, smoke: bool) -> None:
     if not smoke:
         RESULTS.mkdir(exist_ok=True)
         saved = {"machine": machine.description(), "cores": found}
-        (RESULTS / f"{part}.json").write_text(json.dumps(saved, indent=1) + "\n")
+        (RESULTS / f"{part}.json").write_text(json.dumps(saved) + "\n")
 
 
 def environment(cores: str) -> dict[str, str]:

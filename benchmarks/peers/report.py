@@ -52,7 +52,7 @@ def training_table(
     records: list[dict[str, Any]], cores: str, share: float = 1.0, kind: str = ""
 ) -> list[str]:
     """Return one row for each network: the time of a step, and the ratios beside the required ones."""
-    required = {str(case): ratio for case, ratio in MAIN.items()}
+    required = {str(case): ratio for case, ratio in MAIN.items()} if share else {}
     names = [name for name in TITLES if name in records[0]["us"] and name != "steepest"]
     head = f"net, batch ({kind + ', ' if kind else ''}{cores})"
     rows = [[head, "steepest, µs a step", *(f"as {TITLES[name]}" for name in names)]]
@@ -60,7 +60,7 @@ def training_table(
         row = [record["case"], number(np.median(record["us"]["steepest"]))]
         for name in names:
             cell = banded(ratios(record["us"], name))
-            wanted = required[record["case"]].get(name)
+            wanted = required.get(record["case"], {}).get(name)
             row.append(cell if wanted is None else f"{cell} (≥ {wanted * share:g})")
         rows.append(row)
     return table(rows)
@@ -72,7 +72,7 @@ def misses(records: list[dict[str, Any]]) -> list[str]:
     lines = []
     for record in records:
         share = VARIANTS[record["kind"]][1] if record["kind"] in VARIANTS else 1.0
-        for name, wanted in required[record["case"]].items():
+        for name, wanted in required.get(record["case"], {}).items():
             if name in record["us"]:
                 ratio = float(np.median(ratios(record["us"], name)))
                 if ratio < wanted * share:
@@ -110,30 +110,125 @@ def machine_line(described: dict[str, Any]) -> str:
     )
 
 
-def readme_block(saved: dict[str, Any]) -> list[str]:
+def single_table(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Return one row for each measurement that is a time: steepest's, and the ratios to the others'."""
+    titles = {"torch": "as torch", "jax": "as JAX", "copy": "as a copy", "limit": "as the limit"}
+    rows = [["what", "steepest", *titles.values()]]
+    for what, times in found.items():
+        if "steepest" not in times:
+            continue
+        ours = np.array(times["steepest"])
+        cells = [banded(np.array(times[n]) / ours) if n in times else "" for n in titles]
+        rows.append([what, seconds(np.median(ours)), *cells])
+    return table(rows)
+
+
+def seconds(value: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= 0.9995 * size:
+            return f"{number(value / size)} {unit}"
+    return f"{number(value / 1e-9)} ns"
+
+
+def memory_lines(found: dict[str, dict[str, Any]]) -> list[str]:
     return [
-        *training_tables(saved, "training"),
-        machine_line(saved["training"]["machine"]),
+        f"- {what}: a fit needs {number(np.median(m['bytes']) / 1e6)} MB beyond its data, "
+        f"{np.median(m['words a parameter']):.3g} words a parameter"
+        for what, m in found.items()
+        if "bytes" in m
     ]
 
 
+def digits_table(curves: dict[str, list[dict[str, list[float]]]]) -> list[str]:
+    """Return when each library's test accuracy first was 97 %: medians over the seeds."""
+    rows = [["digits, 64-128-10, batch 32", "epochs to 97 %", "milliseconds", "steepest's share"]]
+    reached: dict[str, Any] = {}
+    for name, found in curves.items():
+        first = [np.argmax(np.array([*curve["accuracy"], 1.0]) >= 0.97) for curve in found]
+        times = [[*curve["seconds"], np.inf][n] for n, curve in zip(first, found, strict=True)]
+        reached[name] = np.median(first) + 1, 1e3 * np.median(times)
+    for name, (epochs, ms) in reached.items():
+        share = reached["steepest"][1] / ms
+        rows.append([TITLES[name], f"{epochs:.0f}", number(ms), f"{100 * share:.3g} %"])
+    return table(rows)
+
+
+def sweep_lines(found: dict[str, dict[str, Any]]) -> list[str]:
+    """Return how many points reach what is required, and the ones that don't."""
+    lines: list[str] = []
+    wanted = {
+        "1": ("of_peak", 0.65, "of the peak"),
+        "all": ("scaling", 1.7, "times one core's speed"),
+    }
+    for cores, (key, least, words) in wanted.items():
+        if cores not in found:
+            continue
+        points = [p for p in found[cores]["points"] if p["flops"] >= 5e6]
+        below = sorted((p for p in points if p[key] < least), key=lambda p: p["flops"])
+        lines += [
+            f"{len(points) - len(below)} of {len(points)} points of 5 MFLOP and more reach {least} {words}."
+        ]
+        if not below:
+            continue
+        rows = [["net, batch", "MFLOP a step", words, "of what bounds it"]]
+        for p in below:
+            net = f"{'-'.join(map(str, p['widths']))}, {p['batch']}"
+            net += "" if p["dtype"] == "float32" else f", {p['dtype']}"
+            limit = f"{p['of_limit']:.2f}" if "of_limit" in p else ""
+            rows.append([net, number(p["flops"] / 1e6), f"{p[key]:.2f}", limit])
+        lines += ["", *table(rows), ""]
+    return lines
+
+
+def readme_block(saved: dict[str, Any], pictures: list[str]) -> list[str]:
+    lines = training_tables(saved, "training") if "training" in saved else []
+    shown = [f"![{PICTURE_WORDS[name]}](benchmarks/results/{name})" for name in pictures]
+    for pair in (shown[:2], shown[2:]):
+        if pair == shown[:2] and pair:
+            lines += ["| " + " | ".join(pair) + " |", "|" + "---|" * len(pair)]
+        elif pair:
+            lines += ["| " + " | ".join(pair) + " |"]
+    return [*lines, "", machine_line(saved["training"]["machine"])]
+
+
+PICTURE_WORDS = {
+    "step_over_width.svg": "Microseconds a step over the width of the hidden layer",
+    "share_of_peak.svg": "Share of the FMA peak over the work of a step",
+    "scaling.svg": "Speed on two cores over that on one",
+    "digits.svg": "Test accuracy on digits over the time of training",
+}
+
+
 def write(results: Path) -> None:
-    """Write the tables to results/tables.md, put the main one into README, and print them all."""
+    """Write tables.md and the pictures, show the main ones in README, and print all tables."""
     saved = load(results)
-    lines = ["# What was measured last", ""]
-    for part in ("training", "variants"):
+    lines = ["# What was measured last", "", "`make bench-peers` writes this.", ""]
+    for part in ("training", "variants", "widths"):
         if part in saved:
-            below = [
-                f"{where(saved[part], cores)}: {line}"
-                for cores, records in saved[part]["cores"].items()
-                for line in misses(records)
-            ]
             lines += [f"## {part.capitalize()}", "", *training_tables(saved, part)]
-            lines += [f"- below what is required: {line}" for line in below]
-            lines += ["", machine_line(saved[part]["machine"]), ""]
+            for cores, records in saved[part]["cores"].items():
+                lines += [f"- {where(saved[part], cores)}: {line}" for line in misses(records)]
+            lines += [""]
+    if "digits" in saved:
+        lines += ["## Digits", "", *digits_table(saved["digits"]["cores"]["1"]), ""]
+    if "single" in saved:
+        found = saved["single"]["cores"]["1"]
+        lines += ["## Single numbers", "", *single_table(found), "", *memory_lines(found), ""]
+    if "sweep" in saved:
+        lines += ["## Sweep", "", *sweep_lines(saved["sweep"]["cores"]), ""]
+    machines = dict.fromkeys(machine_line(part["machine"]) for part in saved.values())
+    lines += [*machines, ""]
+    pictures = draw(saved, results)
     (results / "tables.md").write_text("\n".join(lines))
-    print("\n".join(lines))
     text = README.read_text()
     if BEGIN in text and END in text:
         before, after = text.split(BEGIN)[0], text.split(END)[1]
-        README.write_text("\n".join([before + BEGIN, "", *readme_block(saved), "", END + after]))
+        block = [before + BEGIN, "", *readme_block(saved, pictures), "", END + after]
+        README.write_text("\n".join(block))
+    print("\n".join(lines))
+
+
+def draw(saved: dict[str, Any], results: Path) -> list[str]:
+    import plots
+
+    return plots.draw(saved, results)
