@@ -31,6 +31,7 @@ class Steepest:
 
         st.set_num_threads(n_threads)
         self.descent, self.permutation = _native.core.network_descent, _native.core.permutation
+        self.case = case
         weights, biases, self.X, self.y = case.data()
         self.start = weights, biases
         optimizer = (
