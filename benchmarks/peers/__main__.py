@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument(
         "parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all"
     )
+    parser.add_argument("--cores", choices=("1", "all"), help="only on one core, or only on all")
     parser.add_argument(
         "--smoke", action="store_true", help="run each case once, verify, keep nothing"
     )
@@ -52,17 +53,20 @@ def main() -> None:
         return
     if not arguments.render:
         for part in parts:
-            run(part, arguments.smoke)
+            run(part, arguments.cores, arguments.smoke)
     if not arguments.smoke:
         import report
 
         report.write(RESULTS)
 
 
-def run(part: str, smoke: bool) -> None:
+def run(part: str, only: str | None, smoke: bool) -> None:
     """Measure one part in its processes, and keep what they found."""
-    found: dict[str, Any] = {}
+    kept = RESULTS / f"{part}.json"
+    found: dict[str, Any] = json.loads(kept.read_text())["cores"] if only and kept.exists() else {}
     for cores in PARTS[part][:1] if smoke else PARTS[part]:
+        if only and only != cores:
+            continue
         begin = time.perf_counter()
         print(f"{part}, {'one core' if cores == '1' else 'all cores'}", file=sys.stderr, flush=True)
         command = [sys.executable, str(HERE), part, "--worker", cores, *["--smoke"] * smoke]
@@ -71,10 +75,10 @@ def run(part: str, smoke: bool) -> None:
             sys.exit(f"{part} failed")
         found[cores] = json.loads(done.stdout.splitlines()[-1])
         print(f"  {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
-    if not smoke:
+    if found and not smoke:
         RESULTS.mkdir(exist_ok=True)
         saved = {"machine": machine.description(), "cores": found}
-        (RESULTS / f"{part}.json").write_text(json.dumps(saved) + "\n")
+        kept.write_text(json.dumps(saved) + "\n")
 
 
 def environment(cores: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ A case is frozen, prints itself as it stands in the tables, and makes its own da
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -54,6 +55,7 @@ class Case:
     def parameters(self) -> int:
         return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.widths))
 
+    @lru_cache(maxsize=2)  # noqa: B019, cases are few and small; nobody changes the arrays
     def data(self) -> tuple[list[Any], list[Any], Any, Any]:
         """Weights (n_in, n_out), biases (n_out,), X (rows, n_in), y (rows, n_out) or classes (rows,)."""
         rng = np.random.default_rng(20240301)

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import platform
 import subprocess
+import sys
 import sysconfig
 import threading
 import time
@@ -19,7 +20,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE / "native.cpp"
 NAME = "_peers_native"
-FLAGS = ("-std=c++20", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC")
+FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC"]
+if sys.platform == "darwin":
+    FLAGS += ["-undefined", "dynamic_lookup"]
 
 
 @cache

@@ -13,6 +13,11 @@ constexpr int vector_bytes = 32, accumulators = 12;
 #else
 constexpr int vector_bytes = 16, accumulators = 12;
 #endif
+#if defined(__x86_64__)
+#define IN_A_VECTOR_REGISTER "+x"
+#else
+#define IN_A_VECTOR_REGISTER "+w"
+#endif
 
 template <class T>
 struct Vector {
@@ -26,12 +31,12 @@ double multiply_adds(long rounds) {
     using V = typename Vector<T>::type;
     V sum[accumulators], factor = V{} + T(0.999999), term = V{} + T(1e-6);
     for (auto& s : sum) s = V{} + T(1);
-    asm volatile("" : "+x"(factor), "+x"(term));
+    asm volatile("" : IN_A_VECTOR_REGISTER(factor), IN_A_VECTOR_REGISTER(term));
     for (long r = 0; r < rounds; ++r) {
 #pragma GCC unroll 24
         for (int i = 0; i < accumulators; ++i) sum[i] = sum[i] * factor + term;
     }
-    for (auto& s : sum) asm volatile("" : "+x"(s));
+    for (auto& s : sum) asm volatile("" : IN_A_VECTOR_REGISTER(s));
     return 2.0 * static_cast<double>(rounds) * accumulators * (vector_bytes / sizeof(T));
 }
 

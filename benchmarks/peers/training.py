@@ -14,13 +14,13 @@ from cases import MAIN, VARIANTS, Case, variant
 ROUND_SECONDS = 0.03  # what one library gets in one round, at least one epoch
 # In one call of steepest, which copies parameters in and out once, as if users trained so briefly; but a
 # much longer descent would only make moments fade into subnormal numbers, which are slow.
-FEWEST_STEPS, MOST_EPOCHS = 16, 16
+FEWEST_STEPS, MOST_EPOCHS = 8, 16
 
 
 def verify(case: Case, names: list[str], n_threads: int) -> None:
     """Assert that the mean losses of two epochs agree, from the same weights on the same batches."""
     epochs = 2
-    case = replace(case, rows=min(case.rows, 16 * case.batch))
+    case = replace(case, rows=min(case.rows, (2 if is_large(case) else 16) * case.batch))
     longest = max(*case.widths, case.batch)
     eps = float(np.finfo(case.dtype).eps)
     desired: dict[bool, Any] = {}
@@ -64,14 +64,16 @@ def compare(
     `rounds` are the fewest and the most; between them, as many as `budget` seconds allow.
     """
     contestants = {name: rivals.MAKERS[name](case, n_threads) for name in names}
-    epochs, repeats = {}, {}
+    fewest = -(-FEWEST_STEPS // case.steps)
+    epochs, repeats = dict.fromkeys(names, fewest), dict.fromkeys(names, 1)
     for name, rival in contestants.items():
-        seconds_per_step(rival, 1)  # compiles, warms up
-        epoch = seconds_per_step(rival, 1) * case.steps
-        fewest = -(-FEWEST_STEPS // case.steps)
+        seconds_per_step(rival, fewest)  # compiles, warms up
+        if is_large(case):
+            continue
+        epoch = seconds_per_step(rival, fewest) * case.steps
         epochs[name] = int(np.clip(ROUND_SECONDS / epoch, fewest, MOST_EPOCHS))
         repeats[name] = int(np.clip(ROUND_SECONDS / (epoch * epochs[name]), 1, 20))
-        if epochs[name] > 1:
+        if epochs[name] > fewest:
             seconds_per_step(rival, epochs[name])  # JAX compiles for each number of epochs
     measured: dict[str, list[float]] = {name: [] for name in names}
     begin = time.perf_counter()
@@ -87,6 +89,11 @@ def compare(
             ]
             measured[name].append(1e6 * float(np.median(times)))
     return {name: np.round(times, 4).tolist() for name, times in measured.items()}
+
+
+def is_large(case: Case) -> bool:
+    """Tell the cases of which one step takes about a tenth of a second."""
+    return case.flops > 1e9
 
 
 def cases(part: str) -> Iterator[tuple[str, Case]]:
@@ -110,15 +117,17 @@ def measure(part: str, n_threads: int, smoke: bool = False) -> list[dict[str, An
     records = []
     names = [name for name in rivals.present() if part != "variants" or name != "jax_numpy"]
     for kind, case in cases(part):
-        large = case.flops > 1e9
+        if part == "variants" and n_threads > 1 and case.flops < 5e7:
+            continue  # too small to share: the one core's table has them
         if smoke:
-            case = replace(case, rows=(1 if large else 8) * case.batch)
-        verify(case, names, n_threads)
+            case = replace(case, rows=(1 if is_large(case) else 8) * case.batch)
+        if part == "training" or n_threads == 1:
+            verify(case, names, n_threads)
         if smoke:
             once = {name: rivals.MAKERS[name](case, n_threads) for name in names}
             times = {name: [1e6 * seconds_per_step(rival, 1)] for name, rival in once.items()}
         else:  # the main table deserves more rounds than the variants
-            budget = 1.0 if part != "training" else 15.0 if large else 2.5
+            budget = 1.0 if part != "training" else 15.0 if is_large(case) else 2.5
             rounds = (3, 15) if part == "training" else (3, 7)
             times = compare(case, names, n_threads, budget, rounds)
         medians = {name: f"{np.median(values):.4g}" for name, values in times.items()}
