@@ -59,10 +59,12 @@ unsigned long read_all(const py::array& values) {
 
 // Reads four arrays of n floats and writes three of them, as Adam's step does, with next to no arithmetic.
 void touch(py::array_t<float>& x, const py::array_t<float>& g, py::array_t<float>& m, py::array_t<float>& v) {
-    float *px = x.mutable_data(), *pm = m.mutable_data(), *pv = v.mutable_data();
-    const float* pg = g.data();
-#pragma GCC ivdep
-    for (py::ssize_t i = 0; i < x.size(); ++i) {
+    float* __restrict px = x.mutable_data();
+    float* __restrict pm = m.mutable_data();
+    float* __restrict pv = v.mutable_data();
+    const float* __restrict pg = g.data();
+    const py::ssize_t n = x.size();
+    for (py::ssize_t i = 0; i < n; ++i) {
         pm[i] += pg[i];
         pv[i] += pg[i];
         px[i] += pg[i];

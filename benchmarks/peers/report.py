@@ -193,6 +193,8 @@ def sweep_lines(found: dict[str, dict[str, Any]]) -> list[str]:
             net += "" if p["dtype"] == "float32" else f", {p['dtype']}"
             limit = f"{p['of_limit']:.2f}" if "of_limit" in p else ""
             rows.append([net, number(p["flops"] / 1e6), f"{p[key]:.2f}", limit])
+        if cores != "1":
+            rows = [row[:-1] for row in rows]
         lines += ["", *table(rows), ""]
     return lines
 
