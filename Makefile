@@ -2,7 +2,8 @@
 #
 #   make demo       train on digits and diabetes beside scikit-learn, print the table, write pictures to demo/
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
-#   make bench      measured comparisons with NumPy and Cython, verified first
+#   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
+#                   (bench-peers: writes tables and pictures, and README's block of them); verified first
 #   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
 #   make dist       sdist and wheel, and a test that the sdist builds by itself
 #   make format     format everything
@@ -14,7 +15,7 @@ SOURCES := $(shell find csrc -type f) CMakeLists.txt pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 
-.PHONY: demo test lint check bench bench-smoke sanitize dist format clean
+.PHONY: demo test lint check bench bench-loops bench-peers bench-smoke sanitize dist format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,11 +47,23 @@ check: $(VENV)/.installed
 
 test: lint check bench-smoke
 
-# Each benchmark once, without timing: they verify their answers.
+# Each benchmark once, without timing: they verify their answers. Peers that are not installed are left out.
 bench-smoke: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-disable -q
+	$(BIN)/python benchmarks/peers --smoke
 
-bench: $(VENV)/.installed
+# The peers are heavy, and only make bench needs them.
+$(VENV)/.peers: pyproject.toml $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --group bench
+	touch $@
+
+bench: bench-loops bench-peers
+
+# PARTS="training sweep" measures only these again; the others' numbers are kept.
+bench-peers: $(VENV)/.installed $(VENV)/.peers
+	$(BIN)/python benchmarks/peers $(PARTS)
+
+bench-loops: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only \
 	    --benchmark-disable-gc --benchmark-columns=median,iqr,rounds,iterations --benchmark-sort=name -q
 
