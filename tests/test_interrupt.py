@@ -240,8 +240,8 @@ def test_measuring_the_moments(ctrl_c, rng):
 
 
 def test_partial_fit(ctrl_c, rng):
-    X = rng.standard_normal((20_000, 100)).astype(np.float32)
-    y = rng.standard_normal(20_000).astype(np.float32)
+    X = rng.standard_normal((200_000, 100)).astype(np.float32)
+    y = rng.standard_normal(200_000).astype(np.float32)
     model = endless(st.MLPRegressor, hidden_layer_sizes=(512, 512))
     ctrl_c.interrupts(lambda: model.partial_fit(X, y))
     assert model.status_ == "interrupted"

@@ -78,17 +78,11 @@ void squared_error(Index rows, Index outputs, T* f, const T* y, Index stride,  /
     }
 }
 
-// The vector of a row's entries from k on, where those beyond the last class are `otherwise`.
-template <class T>
-STEEPEST_INLINE Vec<T> classes_only(Vec<T> row, Index k, Index classes, T otherwise) {
-    return counting<T>() < splat(static_cast<T>(classes - k)) ? row : splat(otherwise);
-}
-
 template <class T>
 STEEPEST_INLINE T largest_logit(Index classes, const T* z) {  // (padded(classes),)
-    Vec<T> high = classes_only(load(z), 0, classes, z[0]);
+    Vec<T> high = first_entries(load(z), classes, z[0]);
     for (Index k = width<T>; k < classes; k += width<T>) {
-        const Vec<T> v = classes_only(load(z + k), k, classes, z[0]);
+        const Vec<T> v = first_entries(load(z + k), classes - k, z[0]);
         high = v > high ? v : high;
     }
     return largest_entry(high);
@@ -100,8 +94,8 @@ template <class T>
 STEEPEST_INLINE double exponentials(Index classes, T* z, T largest) {  // (padded(classes),)
     Lanes<double> sum = Lanes<double>::zero();
     for (Index k = 0; k < padded<T>(classes); k += width<T>) {
-        const Vec<T> e = exp(classes_only(load(z + k), k, classes, largest) - largest);
-        const Vec<T> kept = classes_only(e, k, classes, T(0));
+        const Vec<T> e = exp(first_entries(load(z + k), classes - k, largest) - largest);
+        const Vec<T> kept = first_entries(e, classes - k, T(0));
         store(z + k, kept);
         add_wide(sum, k, kept);
     }

@@ -349,42 +349,59 @@ STEEPEST_INLINE void multiply_shallow(Index rows, Index columns, const T* a, Ind
     }
 }
 
-// out[i * out_stride + o] = bias[o] + sum_k a[i, k] w[o, k], for few rows o of w: the sums run in virtual
-// lanes over k. Rows of a and w are padded with zeros (at least one of the two) to whole lane blocks.
+// sum_k a[r, k] w[k] of width<T> rows, in virtual lanes over k.
+template <class T>
+STEEPEST_INLINE Vec<T> row_group_products(Index depth_padded, const T* a, Index a_stride, const T* w) {
+    constexpr int together = width<T>, parts = Lanes<T>::parts;
+    Lanes<T> sum[together];
+    unrolled<together>([&](int r) __attribute__((always_inline)) { sum[r] = Lanes<T>::zero(); });
+    for (Index k = 0; k < depth_padded; k += lanes<T>)
+        unrolled<parts>([&](int p) __attribute__((always_inline)) {
+            const Vec<T> w_vector = load(w + k + p * width<T>);
+            unrolled<together>([&](int r) __attribute__((always_inline)) {
+                sum[r].part[p] = fma(load(a + r * a_stride + k + p * width<T>), w_vector, sum[r].part[p]);
+            });
+        });
+    return sums<T>(sum);
+}
+
+// The same sum for one row.
+template <class T>
+STEEPEST_INLINE T row_product(Index depth_padded, const T* a, const T* w) {
+    Lanes<T> sum = Lanes<T>::zero();
+    for (Index k = 0; k < depth_padded; k += lanes<T>)
+        for (int p = 0; p < Lanes<T>::parts; ++p) {
+            const Index at = k + p * width<T>;
+            sum.part[p] = fma(load(a + at), load(w + at), sum.part[p]);
+        }
+    return sum.sum();
+}
+
+// out[i * out_stride + o] = bias[o] + sum_k a[i, k] w[o, k], for few rows o of w. Rows of a and w are padded
+// with zeros (at least one of the two) to whole lane blocks.
 template <class T>
 void row_products(Index rows, Index outputs, Index depth_padded, const T* a, Index a_stride,  // (rows, depth)
                   const T* w, Index w_stride,  // (outputs, depth)
                   const T* bias,               // (outputs,)
                   T* out, Index out_stride) {  // (rows, outputs)
-    constexpr int together = width<T>, parts = Lanes<T>::parts;
+    constexpr Index together = width<T>;
     for (Index o = 0; o < outputs; ++o) {
         const T* w_row = w + o * w_stride;
-        for (Index i = 0; i < rows; i += together) {
-            const Index count = rows - i < together ? rows - i : together;
-            Lanes<T> sum[together];
-            unrolled<together>([&](int r) __attribute__((always_inline)) { sum[r] = Lanes<T>::zero(); });
-            for (Index k = 0; k < depth_padded; k += lanes<T>)
-                for (int p = 0; p < parts; ++p) {
-                    const T* at = a + i * a_stride + k + p * width<T>;
-                    const Vec<T> w_vector = load(w_row + k + p * width<T>);
-                    auto add = [&](int r) __attribute__((always_inline)) {
-                        sum[r].part[p] = fma(load(at + r * a_stride), w_vector, sum[r].part[p]);
-                    };
-                    if (count == together)
-                        unrolled<together>(add);
-                    else
-                        for (int r = 0; r < count; ++r) add(r);
-                }
-            const Vec<T> total = sums<T>(sum) + bias[o];
+        Index i = 0;
+        for (; i + together <= rows; i += together) {
+            const Vec<T> total =
+                row_group_products(depth_padded, a + i * a_stride, a_stride, w_row) + bias[o];
             T* to = out + i * out_stride + o;
-            if (out_stride == 1 && count == together) {
+            if (out_stride == 1) {
                 store(to, total);
-            } else {
-                T entries[together];
-                store(entries, total);
-                for (Index r = 0; r < count; ++r) to[r * out_stride] = entries[r];
+                continue;
             }
+            T entries[together];
+            store(entries, total);
+            for (Index r = 0; r < together; ++r) to[r * out_stride] = entries[r];
         }
+        for (; i < rows; ++i)
+            out[i * out_stride + o] = row_product(depth_padded, a + i * a_stride, w_row) + bias[o];
     }
 }
 

@@ -66,6 +66,7 @@ class ShallowPass {
         const T *W = theta + network.layers()[0].weights_offset, *b = theta + network.layers()[0].bias_offset;
         const T* w = theta + network.layers()[1].weights_offset;
         const T bias = theta[network.layers()[1].bias_offset];
+        const Index units = network.layers()[0].n_out;  // those beyond may be anything: 0 times infinity
         for (Index first = 0; first < rows.count; first += together) {
             Lanes<T> products[together];
             auto row = [&](int r) __attribute__((always_inline)) {
@@ -78,7 +79,8 @@ class ShallowPass {
                     Vec<T> z{};
                     for (int k = 0; k < Inputs; ++k)
                         z = fma(splat(entries[k]), load(W + k * columns + v * width<T>), z);
-                    const Vec<T> a = activate<A>(z + load(b + v * width<T>));
+                    const Vec<T> a =
+                        first_entries(activate<A>(z + load(b + v * width<T>)), units - v * width<T>, T(0));
                     store(hidden + i * columns + v * width<T>, a);
                     auto& product = products[r].part[v % parts];
                     product = fma(a, load(w + v * width<T>), product);

@@ -122,6 +122,12 @@ STEEPEST_INLINE Vec<T> counting() {
     return v;
 }
 
+// The first n entries of v, and `otherwise` in place of the rest.
+template <class T>
+STEEPEST_INLINE Vec<T> first_entries(Vec<T> v, Index n, T otherwise) {
+    return counting<T>() < splat(static_cast<T>(n)) ? v : splat(otherwise);
+}
+
 // a * b + c, rounded once where the hardware can.
 STEEPEST_INLINE float fma(float a, float b, float c) {
     if constexpr (has_fma) return __builtin_fmaf(a, b, c);
