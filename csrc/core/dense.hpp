@@ -170,7 +170,8 @@ STEEPEST_INLINE void narrow_backward_input(Index rows, Count n_out, Index column
         }
 }
 
-// The part of d_weights for a layer with so few inputs that a tile of the product would be mostly empty.
+// The part of d_weights, all rows of some columns, for a layer with so few inputs that a tile of the product
+// would be mostly empty.
 inline constexpr Index few_inputs = 4;
 
 template <class T>
@@ -207,6 +208,7 @@ void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T*
     auto offset = [&](Index i, Index j) {
         return layer.weights_offset + packed_offset<T>(layer.n_in, layer.columns, i, j);
     };
+    if (part.i0 > 0 && part.i0 == part.i1) return;  // other shares have all rows
     if (layer.n_in <= few_inputs)
         few_inputs_backward_parameters(layer, rows, input, input_stride, d_z, d_stride, part, sink, buffers,
                                        norms);
@@ -215,7 +217,7 @@ void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T*
             grid, part, rows, input, input_stride, d_z, d_stride, buffers,
             [&](Index i, Index j, T* scratch) { return sink.place(offset(i, j), scratch); },
             [&](Index i, Index j, T* piece, Index n) { sink(Kind::weights, offset(i, j), piece, n, norms); });
-    if (part.i0 > 0 || part.j1 <= part.j0) return;  // biases go with the first row of weights
+    if (part.i0 > 0) return;  // biases go with the first row of weights
     for (Index first = part.j0; first < part.j1; first += grid.across) {
         const Index end = part.j1 - first < grid.across ? part.j1 : first + grid.across;
         T* piece = sink.place(layer.bias_offset + first, buffers.piece.data());

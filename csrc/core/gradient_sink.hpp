@@ -19,12 +19,13 @@ class PieceNorms {
         values_.insert(values_.end(), other.values_.begin(), other.values_.end());
         other.values_.clear();
     }
-    // sqrt(sum of the pieces' sums of squares), or the largest of the pieces' largest magnitudes.
+    // sqrt(sum of the pieces' sums of squares), or the largest of the pieces' largest magnitudes. NaN if any
+    // is.
     double norm(bool largest) {
         std::sort(values_.begin(), values_.end());
         double result = 0;
         for (const auto& [offset, value] : values_)
-            result = !largest ? result + value : value <= result ? result : value;
+            result = !largest ? result + value : value <= result || result != result ? result : value;
         values_.clear();
         return largest ? result : __builtin_sqrt(result);
     }

@@ -255,12 +255,13 @@ struct Part {
     Index i0, i1, j0, j1;
 };
 
-// Cut along the columns or the rows, whichever makes the largest share smaller.
+// Cut along the columns or the rows, whichever makes the largest share smaller. Where there are fewer pieces
+// than shares, some are empty, but never the first: so shares that begin at row 0 never overlap in columns.
 template <class T>
 Part share_of(const PieceGrid<T>& grid, int share, int shares) {
     auto units = [](Index n, Index unit) { return (n + unit - 1) / unit; };
     auto cut = [&](Index n, Index unit, int s) {
-        const Index at = units(n, unit) * s / shares * unit;
+        const Index at = (units(n, unit) * s + shares - 1) / shares * unit;
         return at < n ? at : n;
     };
     auto largest = [&](Index n, Index unit) {  // share, relative to the whole
@@ -268,7 +269,7 @@ Part share_of(const PieceGrid<T>& grid, int share, int shares) {
     };
     constexpr Index piece_rows = Blocking<T>::piece_rows;
     Part part{0, grid.rows, 0, grid.columns};
-    if (largest(grid.columns, grid.across) <= largest(grid.rows, piece_rows)) {
+    if (grid.rows == 0 || largest(grid.columns, grid.across) <= largest(grid.rows, piece_rows)) {
         part.j0 = cut(grid.columns, grid.across, share);
         part.j1 = cut(grid.columns, grid.across, share + 1);
     } else {
