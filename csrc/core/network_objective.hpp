@@ -192,10 +192,4 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
     return {loss * config.output_scale / weight, regression ? r2.value() : right / weight};
 }
 
-// Compiled once, in network_objective.cpp: these are most of the core.
-extern template class NetworkPass<float>;
-extern template class NetworkPass<double>;
-extern template class NetworkObjective<float>;
-extern template class NetworkObjective<double>;
-
 }  // namespace steepest::STEEPEST_ISA

@@ -1,0 +1,191 @@
+#include "core/dense.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+template <class T>
+void dense_forward(const DenseLayout<T>& layer, Activation activation, Index rows, const T* input,
+                   Index input_stride,  // (rows, n_in); zero-padded rows if the layer is transposed
+                   const T* theta, T* output, Index output_stride) {  // (rows, n_out)
+    const T* weights = theta + layer.weights_offset;
+    const T* bias = theta + layer.bias_offset;
+    if (layer.transposed) {
+        row_products(rows, layer.n_out, layer.columns, input, input_stride, weights, layer.columns, bias,
+                     output, output_stride);
+        if (output_stride == layer.n_out)
+            activate_in_place(activation, output, rows * layer.n_out);
+        else
+            for (Index i = 0; i < rows; ++i)
+                activate_in_place(activation, output + i * output_stride, layer.n_out);
+        return;
+    }
+    with_activation(activation, [&](auto kind) {
+        auto epilogue = [=](Index i, Index j, Vec<T> sum) __attribute__((always_inline)) {
+            store(output + i * output_stride + j, activate<decltype(kind)::value>(sum + load(bias + j)));
+        };
+        const Panels<T> panels = layer.panels(theta);
+        if (layer.n_in == 1)
+            multiply_shallow<T, 1>(rows, layer.columns, input, input_stride, panels, epilogue);
+        else if (layer.n_in == 2)
+            multiply_shallow<T, 2>(rows, layer.columns, input, input_stride, panels, epilogue);
+        else
+            multiply(rows, layer.columns, layer.n_in, input, input_stride, panels, output, output_stride,
+                     epilogue);
+    });
+    // logistic(0) is not 0, and neither is the padding's 0 times an infinite input.
+    for (Index i = 0; i < rows && layer.n_out < layer.columns; ++i)
+        for (Index o = layer.n_out; o < layer.columns; ++o) output[i * output_stride + o] = 0;
+}
+
+// The share of a layer with few outputs, stored transposed: d_weights (n_out, n_in) = d_z^T input.
+template <class T>
+void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T* input,
+                                Index input_stride,            // (rows, n_in), padded
+                                const T* d_z, Index d_stride,  // (rows, n_out)
+                                const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
+                                PieceNorms& norms) {
+    using Kind = typename GradientSink<T>::Kind;
+    constexpr Index piece_columns = 16 * lanes<T>;
+    static_assert(piece_columns <= Blocking<T>::piece_size);
+    const Index units = (layer.columns + piece_columns - 1) / piece_columns;
+    for (Index unit = units * share / shares; unit < units * (share + 1) / shares; ++unit) {
+        const Index first = unit * piece_columns;
+        const Index end = layer.columns - first < piece_columns ? layer.columns : first + piece_columns;
+        for (Index o = 0; o < layer.n_out; ++o) {
+            const Index offset = layer.weights_offset + o * layer.columns + first;
+            T* piece = sink.place(offset, buffers.piece.data());
+            weighted_column_sums(rows, end - first, d_z + o, d_stride, input + first, input_stride, piece);
+            sink(Kind::weights, offset, piece, end - first, norms);
+        }
+    }
+    if (share > 0) return;
+    T* piece = sink.place(layer.bias_offset, buffers.piece.data());
+    for (Index o = 0; o < layer.bias_size; ++o)
+        piece[o] = o < layer.n_out ? strided_sum(rows, d_z + o, d_stride) : T(0);
+    sink(Kind::bias, layer.bias_offset, piece, layer.bias_size, norms);
+}
+
+// epilogue(i, j, sum_o d_z[i, o] w[o, j...]) for few outputs o, whose weights stay in registers while rows
+// pass.
+template <class T, class Count, class Epilogue>
+STEEPEST_INLINE void narrow_backward_input(Index rows, Count n_out, Index columns, const T* d_z,
+                                           Index d_stride,
+                                           const T* w,  // (n_out, columns)
+                                           Epilogue& epilogue) {
+    for (Index j = 0; j < columns; j += lanes<T>)
+        for (Index i = 0; i < rows; ++i) {
+            Lanes<T> sum = Lanes<T>::zero();
+            for (Index o = 0; o < n_out; ++o) {
+                const Vec<T> factor = splat(d_z[i * d_stride + o]);
+                for (int p = 0; p < Lanes<T>::parts; ++p)
+                    sum.part[p] = fma(factor, load(w + o * columns + j + p * width<T>), sum.part[p]);
+            }
+            for (int p = 0; p < Lanes<T>::parts; ++p) epilogue(i, j + p * width<T>, sum.part[p]);
+        }
+}
+
+// The part of d_weights, all rows of some columns, for a layer with so few inputs that a tile of the product
+// would be mostly empty.
+inline constexpr Index few_inputs = 4;
+
+template <class T>
+void few_inputs_backward_parameters(const DenseLayout<T>& layer, Index rows, const T* input,
+                                    Index input_stride, const T* d_z, Index d_stride, const Part& part,
+                                    const GradientSink<T>& sink, PackBuffers<T>& buffers, PieceNorms& norms) {
+    for (Index j = part.j0; j < part.j1; j += panel_columns<T>) {
+        const Index here = part.j1 - j < panel_columns<T> ? part.j1 - j : panel_columns<T>;
+        const Index offset = layer.weights_offset + j * layer.n_in;
+        T* piece = sink.place(offset, buffers.piece.data());
+        for (Index k = 0; k < layer.n_in; ++k)
+            weighted_column_sums(rows, here, input + k, input_stride, d_z + j, d_stride, piece + k * here);
+        sink(GradientSink<T>::Kind::weights, offset, piece, layer.n_in * here, norms);
+    }
+}
+
+template <class T>
+void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T* input,
+                               Index input_stride,            // (rows, n_in); padded if transposed
+                               const T* d_z, Index d_stride,  // (rows, n_out); zero padding unless transposed
+                               const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
+                               PieceNorms& norms) {
+    using Kind = typename GradientSink<T>::Kind;
+    buffers.piece.reserve(Blocking<T>::piece_size);
+    if (layer.transposed) {
+        narrow_backward_parameters(layer, rows, input, input_stride, d_z, d_stride, sink, share, shares,
+                                   buffers, norms);
+        return;
+    }
+    const PieceGrid<T> grid(layer.n_in, layer.columns);  // (n_in, n_out) = input^T d_z
+    const Part part = share_of(grid, share, shares);
+    auto offset = [&](Index i, Index j) {
+        return layer.weights_offset + packed_offset<T>(layer.n_in, layer.columns, i, j);
+    };
+    if (part.i0 > 0 && part.i0 == part.i1) return;  // other shares have all rows
+    if (layer.n_in <= few_inputs)
+        few_inputs_backward_parameters(layer, rows, input, input_stride, d_z, d_stride, part, sink, buffers,
+                                       norms);
+    else
+        multiply_transposed(
+            grid, part, rows, input, input_stride, d_z, d_stride, buffers,
+            [&](Index i, Index j, T* scratch) { return sink.place(offset(i, j), scratch); },
+            [&](Index i, Index j, T* piece, Index n) { sink(Kind::weights, offset(i, j), piece, n, norms); });
+    if (part.i0 > 0) return;  // biases go with the first row of weights
+    for (Index first = part.j0; first < part.j1; first += grid.across) {
+        const Index end = part.j1 - first < grid.across ? part.j1 : first + grid.across;
+        T* piece = sink.place(layer.bias_offset + first, buffers.piece.data());
+        column_sums(rows, end - first, d_z + first, d_stride, piece);
+        sink(Kind::bias, layer.bias_offset + first, piece, end - first, norms);
+    }
+}
+
+template <class T>
+void dense_backward_input(const DenseLayout<T>& layer, Activation activation, Index rows, const T* input,
+                          Index input_stride,            // (rows, n_in), padded
+                          const T* d_z, Index d_stride,  // (rows, n_out)
+                          const T* theta,
+                          const T* transposed_weights,         // (n_out, n_in) in panels
+                          T* d_input, Index d_input_stride) {  // (rows, n_in), padded
+    with_activation(activation, [&](auto kind) {
+        auto epilogue = [=](Index i, Index j, Vec<T> sum) __attribute__((always_inline)) {
+            const Vec<T> a = load(input + i * input_stride + j);
+            store(d_input + i * d_input_stride + j, activation_backward<decltype(kind)::value>(a, sum));
+        };
+        const T* weights = theta + layer.weights_offset;
+        if (layer.transposed) {
+            if (layer.n_out == 1)
+                narrow_backward_input(rows, std::integral_constant<Index, 1>{}, layer.columns, d_z, d_stride,
+                                      weights, epilogue);
+            else
+                narrow_backward_input(rows, layer.n_out, layer.columns, d_z, d_stride, weights, epilogue);
+            return;
+        }
+        const Index columns = padded<T>(layer.n_in);
+        multiply(rows, columns, layer.n_out, d_z, d_stride,
+                 Panels<T>::packed(transposed_weights, layer.n_out, columns), d_input, d_input_stride,
+                 epilogue);
+    });
+}
+
+template void dense_forward(const DenseLayout<float>& layer, Activation activation, Index rows,
+                            const float* input, Index input_stride, const float* theta, float* output,
+                            Index output_stride);
+template void dense_backward_parameters(const DenseLayout<float>& layer, Index rows, const float* input,
+                                        Index input_stride, const float* d_z, Index d_stride,
+                                        const GradientSink<float>& sink, int share, int shares,
+                                        PackBuffers<float>& buffers, PieceNorms& norms);
+template void dense_backward_input(const DenseLayout<float>& layer, Activation activation, Index rows,
+                                   const float* input, Index input_stride, const float* d_z, Index d_stride,
+                                   const float* theta, const float* transposed_weights, float* d_input,
+                                   Index d_input_stride);
+template void dense_forward(const DenseLayout<double>& layer, Activation activation, Index rows,
+                            const double* input, Index input_stride, const double* theta, double* output,
+                            Index output_stride);
+template void dense_backward_parameters(const DenseLayout<double>& layer, Index rows, const double* input,
+                                        Index input_stride, const double* d_z, Index d_stride,
+                                        const GradientSink<double>& sink, int share, int shares,
+                                        PackBuffers<double>& buffers, PieceNorms& norms);
+template void dense_backward_input(const DenseLayout<double>& layer, Activation activation, Index rows,
+                                   const double* input, Index input_stride, const double* d_z, Index d_stride,
+                                   const double* theta, const double* transposed_weights, double* d_input,
+                                   Index d_input_stride);
+
+}  // namespace steepest::STEEPEST_ISA
