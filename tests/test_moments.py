@@ -96,8 +96,10 @@ def exact_basis(x, degree, basis):
     return np.array(columns[1:]).T
 
 
-def polynomial_moments(x, y, w, degree, basis, units=(0.0, 1.0, 1.0)):
-    return _native.core.polynomial_moments((x, y, w), recurrence(basis, 2 * degree), degree, *units)
+def polynomial_moments(x, y, w, degree, basis, units=(0.0, 1.0, 1.0), n_threads=1):
+    return _native.core.polynomial_moments(
+        (x, y, w), recurrence(basis, 2 * degree), degree, *units, n_threads
+    )
 
 
 def assert_moments(moments, design, y, w=None, allowed=EXACT):
@@ -156,6 +158,19 @@ def test_chunks_and_parts_of_many_points(isa, rng):
     assert total(moments.square())[0] * 2**40 == sum(int(b) ** 2 for b in y)
 
 
+def test_bits_of_moments_do_not_depend_on_threads(isa, rng):
+    """Several parts (2^16 points, 2^13 rows), of which the last is short, shared out among 1, 2, 3 threads."""
+    x, y, w = rng.uniform(-1, 1, 280_001), rng.standard_normal(280_001), rng.random(280_001)
+    X = rng.standard_normal((30_001, 5))
+    hashes = []
+    for n_threads in (1, 2, 3):
+        sums = _native.core.linear_moments((X, y[:30_001, None].copy(), None), True, n_threads)
+        fit = sums.standardised(np.zeros(5), np.ones(5), np.zeros(1), 1.0, True)
+        curve = polynomial_moments(x, y, w, 3, "chebyshev", n_threads=n_threads)
+        hashes.append(bits([m for s in (fit, curve) for m in (s.gram(), s.cross(), s.square())]))
+    assert hashes[0] == hashes[1] == hashes[2]
+
+
 @pytest.mark.parametrize("basis", BASES)
 def test_units_are_those_of_the_direct_descent(isa, dtype, rng, basis):
     """Mapped and scaled point by point, rounded to the data's dtype as NumPy does it."""
@@ -196,7 +211,7 @@ def problem(rng, n, d, K):
 def test_linear_moments_are_exact(isa, rng, n, d, K, weighted, intercept):
     X, y = problem(rng, n, d, K)
     w = rng.uniform(0, 3, n) if weighted else None
-    sums = _native.core.linear_moments((X, y, w), True)
+    sums = _native.core.linear_moments((X, y, w), True, 1)
     design = exact(X)
     if intercept:
         design = np.column_stack([np.full(n, Fraction(1), object), design])
@@ -213,7 +228,7 @@ def test_standardised_moments_are_exact(isa, rng, weighted):
     w = rng.uniform(0.1, 3, n) if weighted else None
     mean, scale = X.mean(axis=0), np.r_[X.std(axis=0)[:-1], 1.0]
     y_mean, y_scale = y.mean(axis=0), 3.0
-    sums = _native.core.linear_moments((X, y, w), True)
+    sums = _native.core.linear_moments((X, y, w), True, 1)
     moments = sums.standardised(mean, scale, y_mean, y_scale, True)
     Z = (exact(X) - exact(mean)) / exact(scale)
     design = np.column_stack([np.full(n, Fraction(1), object), Z])
@@ -232,7 +247,7 @@ def test_standardised_moments_are_exact(isa, rng, weighted):
 def test_column_statistics(isa, dtype, rng, weighted, pairs_too):
     X, y = (a.astype(dtype) for a in problem(rng, 700, 6, 2))
     w = rng.uniform(0.1, 3, 700).astype(dtype) if weighted else None
-    sums = _native.core.linear_moments((X, y, w), pairs_too)
+    sums = _native.core.linear_moments((X, y, w), pairs_too, 1)
     columns = exact(np.column_stack([X, y]))
     weights = exact(np.ones(700) if w is None else w)
     mean = (columns * weights[:, None]).sum(axis=0) / weights.sum()
@@ -248,7 +263,7 @@ def test_column_statistics(isa, dtype, rng, weighted, pairs_too):
 @pytest.mark.parametrize("size", [1e-300, 1e-150, 1e150, 1e300])
 def test_column_statistics_neither_overflow_nor_underflow(isa, rng, size):
     X = rng.standard_normal((40, 2))
-    sums = _native.core.linear_moments((X * size, X[:, :1].copy(), None), True)
+    sums = _native.core.linear_moments((X * size, X[:, :1].copy(), None), True, 1)
     found = sums.column_statistics(True)
     np.testing.assert_allclose(found[1, :2], X.std(axis=0) * size, rtol=1e-13)
     np.testing.assert_allclose(
@@ -263,8 +278,13 @@ def test_root_mean_square(isa, dtype, rng, n, size):
     x = rng.standard_normal(n).astype(dtype)
     x *= dtype(size)
     expected = np.sqrt(np.mean((x.astype(np.float64) / size) ** 2)) * size
-    np.testing.assert_allclose(_native.core.root_mean_square(x), expected, rtol=1e-14)
-    assert _native.core.root_mean_square(0 * x) == 0.0
+    low, high, root = _native.core.value_range(x)
+    np.testing.assert_allclose(root, expected, rtol=1e-14)
+    assert (low, high) == (x.min(), x.max())
+    assert _native.core.value_range(0 * x) == (0.0, 0.0, 0.0)
+    for bad in (np.nan, np.inf, -np.inf):
+        x[rng.integers(n)] = bad
+        assert _native.core.value_range(x) is None
 
 
 # ---------------------------------------------------------------- loss and gradient from moments
@@ -300,7 +320,7 @@ def test_the_loss_near_a_perfect_fit(isa, rng, noise, degree):
 def test_loss_and_gradient_are_those_of_the_reference(isa, rng, K, p):
     n = 100
     X, y = rng.standard_normal((n, p)), rng.standard_normal((n, K))
-    sums = _native.core.linear_moments((X, y, None), True)
+    sums = _native.core.linear_moments((X, y, None), True, 1)
     moments = sums.standardised(np.zeros(p), np.ones(p), np.zeros(K), 1.0, False)
     theta = rng.standard_normal((K, p))
     loss, end = loss_and_step(moments, theta)
@@ -501,7 +521,7 @@ def test_wamplers_certified_coefficients(isa):
     """NIST's Wampler1: y = 1 + x + ... + x^5 at 0 ... 20, where the normal equations lose 12 digits."""
     x = np.arange(21.0)
     X, y = x[:, None] ** np.arange(1, 6), (x[:, None] ** np.arange(6)).sum(axis=1)
-    sums = _native.core.linear_moments((X, y[:, None].copy(), None), True)
+    sums = _native.core.linear_moments((X, y[:, None].copy(), None), True, 1)
     moments = sums.standardised(np.zeros(5), np.ones(5), np.zeros(1), 1.0, True)
     theta = as_float(solve(total(moments.gram()), total(moments.cross())[0]))
     np.testing.assert_allclose(theta, np.ones(6), rtol=1e-14)
@@ -656,7 +676,7 @@ def test_moments_have_the_same_bits(rng, dtype, weighted):
 
     def compute():
         found = [polynomial_moments(x, y, w, 7, basis, (0.1, 1.1, 0.7)) for basis in BASES]
-        sums = _native.core.linear_moments((X, Y.astype(dtype), X_weights), True)
+        sums = _native.core.linear_moments((X, Y.astype(dtype), X_weights), True, 1)
         found.append(sums.standardised(np.zeros(13), np.ones(13), np.zeros(3), 1.0, True))
         arrays = [part for m in found for part in (m.gram(), m.cross(), m.square())]
         arrays.append(_native.core.symmetric_eigenvalues(found[-1].hessian(0.0)))

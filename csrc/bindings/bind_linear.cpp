@@ -1,6 +1,7 @@
-// The linear model is a network without hidden layers; theta (1 + d,) or (1 + d, K) has the intercepts in row
-// 0.
+// The linear model is a network without hidden layers, with a pass of its own for one output in double; theta
+// (1 + d,) or (1 + d, K) has the intercepts in row 0.
 #include "bindings/bind.hpp"
+#include "core/linear_pass.hpp"
 #include "core/network_objective.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -63,6 +64,17 @@ py::object linear_loss_gradient(py::object theta, py::object X, py::object y) {
             if (inputs.rows == 0 || parameters.cols == 0 || parameters.rows != inputs.cols + 1 ||
                 targets.rows != inputs.rows || targets.cols != parameters.cols)
                 return not_implemented();
+            // In float, the loss is that of the prediction as linear_predict rounds it.
+            if (sizeof(T) == sizeof(double) && parameters.cols == 1) {
+                auto gradient = new_array<T>(shape_of(theta));
+                T* d = gradient.mutable_data();
+                double loss;
+                {
+                    ReleaseGil release(inputs.size());
+                    loss = LinearPass<T>(inputs.cols).loss_gradient(inputs, targets.data, parameters.data, d);
+                }
+                return py::make_tuple(loss, gradient);
+            }
             const Network<T> network({.widths = {inputs.cols, parameters.cols},
                                       .output_scale = 1.0 / static_cast<double>(parameters.cols)});
             auto gradient = new_array<T>(shape_of(theta));

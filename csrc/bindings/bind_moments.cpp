@@ -6,6 +6,7 @@
 #include "core/eigenvalues.hpp"
 #include "core/linear_moments.hpp"
 #include "core/polynomial_moments.hpp"
+#include "core/value_range.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -36,7 +37,7 @@ const T* weights_of(const py::object& w, Index n) {
 }
 
 py::object polynomial_moments_of(const py::tuple& points, const py::object& recurrence, Index degree,
-                                 double middle, double half, double y_unit) {
+                                 double middle, double half, double y_unit, int n_threads) {
     const py::object x = points[0], y = points[1], w = points[2];
     return with_scalar_type(
         [&](auto t) -> py::object {
@@ -47,14 +48,15 @@ py::object polynomial_moments_of(const py::tuple& points, const py::object& recu
             const PolynomialBasis basis = basis_from(recurrence, 2 * degree);
             const T *x_data = data<T>(x), *y_data = data<T>(y), *w_data = weights_of<T>(w, n);
             return py::cast(measured([&](Interrupt* interrupt) {
+                Threads threads(n_threads);
                 return polynomial_moments(basis, degree, {middle, half, y_unit}, x_data, y_data, w_data, n,
-                                          interrupt);
+                                          threads, interrupt);
             }));
         },
         x, y);
 }
 
-py::object linear_moments_of(const py::tuple& rows, bool pairs) {
+py::object linear_moments_of(const py::tuple& rows, bool pairs, int n_threads) {
     const py::object X = rows[0], y = rows[1], w = rows[2];
     return with_scalar_type(
         [&](auto t) -> py::object {
@@ -64,7 +66,8 @@ py::object linear_moments_of(const py::tuple& rows, bool pairs) {
                 throw std::invalid_argument("X and y do not fit together");
             const T* weights = weights_of<T>(w, inputs.rows);
             return py::cast(measured([&](Interrupt* interrupt) {
-                return LinearMoments(inputs, targets, weights, pairs, interrupt);
+                Threads threads(n_threads);
+                return LinearMoments(inputs, targets, weights, pairs, threads, interrupt);
             }));
         },
         X, y);
@@ -93,35 +96,20 @@ Moments standardised(const LinearMoments& m, const py::object& x_mean, const py:
                           intercept);
 }
 
-// sum (unit a_i)^2
-template <class T>
-double scaled_squares(const T* a, Index n, double unit) {
-    return sum_wide(
-        n,
-        [&](Index i) {
-            const Vec<double> v = load_wide(a + i) * unit;
-            return v * v;
-        },
-        [&](Index i) {
-            const double v = static_cast<double>(a[i]) * unit;
-            return v * v;
-        });
-}
-
-// Of all entries; by an exact power of two where squares would overflow or underflow.
-py::object root_mean_square(const py::object& values) {
+// (low, high, root mean square) of all entries, or None if one is not finite; of no entries (inf, -inf, 0).
+py::object value_range(const py::object& values) {
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
             const T* a = data<T>(values);
             const Index n = as_array(values).size();
-            if (n == 0) return py::float_(0.0);
-            double unit = 1, squares = scaled_squares(a, n, 1);
-            if (!(squares > 1e-250 && squares < 1e300)) {
-                unit = ColumnFrame::of(0, column_frames<T>({a, n, 1})[0].largest).unit;
-                squares = scaled_squares(a, n, 1 / unit);
+            ValueRange range;
+            {
+                ReleaseGil release(n);
+                range = ValueRange::of(a, n);
             }
-            return py::float_(sqrt(squares / static_cast<double>(n)) * unit);
+            if (!range.finite) return py::none();
+            return py::make_tuple(range.low, range.high, range.root_mean_square);
         },
         values);
 }
@@ -204,7 +192,7 @@ void bind_moments(py::module_& m) {
         .def("standardised", &standardised);
     m.def("polynomial_moments", &polynomial_moments_of);
     m.def("linear_moments", &linear_moments_of);
-    m.def("root_mean_square", &root_mean_square);
+    m.def("value_range", &value_range);
     m.def("symmetric_eigenvalues", &symmetric_eigenvalues);
     m.def("curvature_range", &curvature_range);
     m.def("double_double", &double_double);

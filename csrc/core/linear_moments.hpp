@@ -7,8 +7,11 @@
 // most 1.
 #pragma once
 
+#include <atomic>
+
 #include "core/interrupt.hpp"
 #include "core/moments.hpp"
+#include "core/pool.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -60,31 +63,34 @@ std::vector<ColumnFrame> column_frames(MatrixView<const T> a) {
 
 class LinearMoments {
   public:
-    // `pairs`: the whole matrix, not only the sums and the squares of columns.
+    // `pairs`: the whole matrix, not only the sums and the squares of columns. Parts of 2^13 rows are summed
+    // apart, shared out among the threads, and added in order: the bits don't depend on the number of
+    // threads.
     template <class T>
-    LinearMoments(MatrixView<const T> X, MatrixView<const T> y, const T* w, bool pairs, Interrupt* interrupt)
+    LinearMoments(MatrixView<const T> X, MatrixView<const T> y, const T* w, bool pairs, Threads& threads,
+                  Interrupt* interrupt)
         : inputs_(X.cols), rows_(X.rows), columns_(1 + X.cols + y.cols), frames_{{}} {
         for (const auto& f : column_frames(X)) frames_.push_back(f);
         for (const auto& f : column_frames(y)) frames_.push_back(f);
         if (w) weight_unit_ = weight_frame(w).unit;
         sums_.resize(static_cast<std::size_t>(columns_ * columns_));
-        right_.reserve((columns_ + tile_rows) * chunk);
-        if (w) {
-            left_.reserve((columns_ + tile_rows) * chunk);
-            left_rest_.reserve((columns_ + tile_rows) * chunk);
-        }
-        const double columns = static_cast<double>(columns_);
-        for (Index first = 0; first < rows_; first += chunk) {
-            const Index count = rows_ - first < chunk ? rows_ - first : chunk;
-            if (interrupt &&
-                interrupt->tick(static_cast<double>(count) * columns * (pairs ? 2 * columns : 8.0)))
-                return;
-            fill_right<T>({X.row(first), count, X.cols}, {y.row(first), count, y.cols});
-            if (w) fill_left(w + first, count);
-            if (w)
-                add_chunk<true>((count + lanes<double> - 1) / lanes<double>, pairs);
-            else
-                add_chunk<false>((count + lanes<double> - 1) / lanes<double>, pairs);
+        const Index n_parts = (rows_ + part - 1) / part;
+        const Index at_once = n_parts < threads.count() ? n_parts : threads.count();
+        std::vector<PartSums> sums;
+        for (Index t = 0; t < at_once; ++t) sums.emplace_back(*this, w != nullptr);
+        std::atomic<bool> stopped = false;
+        for (Index first = 0; first < n_parts && !stopped; first += at_once) {
+            threads.run([&](int t) {
+                const Index begin = (first + t) * part, end = begin + part < rows_ ? begin + part : rows_;
+                if (t >= at_once) return;
+                sums[static_cast<std::size_t>(t)].add(X, y, w, begin, end, pairs,
+                                                      [&](double work) {  // only the caller's thread may ask
+                                                          if (t == 0 && interrupt && interrupt->tick(work))
+                                                              stopped = true;
+                                                          return stopped.load(std::memory_order_relaxed);
+                                                      });
+            });
+            for (auto& s : sums) s.move_to(sums_);
         }
     }
 
@@ -147,7 +153,7 @@ class LinearMoments {
     }
 
   private:
-    static constexpr Index chunk = 512;
+    static constexpr Index chunk = 512, part = 16 * chunk;
     static constexpr int tile_rows = vector_registers >= 32 ? 4 : 2, tile_columns = 2;
     // A lane adds at most 64 products of at most 1 to this, all multiples of its last bit, 2^-44; the sum of
     // the eight lanes is one too, and exact.
@@ -164,154 +170,199 @@ class LinearMoments {
         return ColumnFrame::of(0, static_cast<double>(most));
     }
 
-    // The chunk's columns [1, X, y], each on its own and in its frame; zeros fill the last vector.
-    template <class T>
-    void fill_right(MatrixView<const T> X, MatrixView<const T> y) {
-        const Index n = X.rows, end = padded<double>(n);
-        double* ones = right_.data();
-        for (Index i = 0; i < end; ++i) ones[i] = i < n;
-        fill_columns(X, 1);
-        fill_columns(y, 1 + X.cols);
-        for (Index j = 1; j < columns_; ++j)
-            for (Index i = n; i < end; ++i) right_.data()[j * chunk + i] = 0;
-    }
-    template <class T>
-    void fill_columns(MatrixView<const T> a, Index at) {
-        Index j = 0;
-        for (; j + 4 <= a.cols; j += 4) {
-            const ColumnFrame* f = frames_.data() + at + j;
-            const Four shift{f[0].shift, f[1].shift, f[2].shift, f[3].shift};
-            const Four inverse{1 / f[0].unit, 1 / f[1].unit, 1 / f[2].unit, 1 / f[3].unit};
-            Index i = 0;
-            for (; i + 4 <= a.rows; i += 4)
-                transpose_tile(a.row(i) + j, a.cols, shift, inverse, right_.data() + (at + j) * chunk + i);
-            for (Index c = 0; c < 4; ++c) fill_column(a, j + c, i, at);
-        }
-        for (; j < a.cols; ++j) fill_column(a, j, 0, at);
-    }
-    template <class T>
-    void fill_column(MatrixView<const T> a, Index j, Index first, Index at) {
-        const double shift = frames_[static_cast<std::size_t>(at + j)].shift;
-        const double inverse = 1 / frames_[static_cast<std::size_t>(at + j)].unit;
-        double* column = right_.data() + (at + j) * chunk;
-        if (a.cols == 1)
-            for (Index i = first; i < a.rows; ++i)
-                column[i] = (static_cast<double>(a.data[i]) - shift) * inverse;
-        else
-            for (Index i = first; i < a.rows; ++i)
-                column[i] = (static_cast<double>(a.data[i * a.cols + j]) - shift) * inverse;
-    }
+    // The sums over one part, and room for one chunk of its columns.
+    class PartSums {
+      public:
+        PartSums(const LinearMoments& whole, bool weighted)
+            : inputs_(whole.inputs_),
+              columns_(whole.columns_),
+              weight_unit_(whole.weight_unit_),
+              frames_(whole.frames_),
+              sums_(whole.sums_.size()),
+              right_((columns_ + tile_rows) * chunk),
+              left_(weighted ? (columns_ + tile_rows) * chunk : 0),
+              left_rest_(left_.size()) {}
 
-    // Four rows of four entries, into four columns.
-    typedef double Four __attribute__((vector_size(32)));
-    template <class T>
-    static STEEPEST_INLINE void transpose_tile(const T* rows, Index stride, const Four& shift,
-                                               const Four& inverse, double* columns) {
-        typedef T Entries __attribute__((vector_size(4 * sizeof(T))));
-        Four r[4];
-        for (int i = 0; i < 4; ++i) {
-            Entries entries;
-            std::memcpy(&entries, rows + i * stride, sizeof entries);
-            r[i] = (__builtin_convertvector(entries, Four) - shift) * inverse;
-        }
-        const Four even_01 = __builtin_shufflevector(r[0], r[1], 0, 4, 2, 6);
-        const Four odd_01 = __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7);
-        const Four even_23 = __builtin_shufflevector(r[2], r[3], 0, 4, 2, 6);
-        const Four odd_23 = __builtin_shufflevector(r[2], r[3], 1, 5, 3, 7);
-        const Four transposed[4] = {__builtin_shufflevector(even_01, even_23, 0, 1, 4, 5),
-                                    __builtin_shufflevector(odd_01, odd_23, 0, 1, 4, 5),
-                                    __builtin_shufflevector(even_01, even_23, 2, 3, 6, 7),
-                                    __builtin_shufflevector(odd_01, odd_23, 2, 3, 6, 7)};
-        for (int j = 0; j < 4; ++j) std::memcpy(columns + j * chunk, &transposed[j], sizeof(Four));
-    }
-
-    // The same columns times their rows' weights, which takes two doubles.
-    template <class T>
-    void fill_left(const T* w, Index n) {
-        const double inverse = 1 / weight_unit_;
-        for (Index j = 0; j < columns_; ++j)
-            for (Index i = 0; i < padded<double>(n); ++i) {
-                const double weight = i < n ? static_cast<double>(w[i]) * inverse : 0.0;
-                const double value = right_.data()[j * chunk + i], product = weight * value;
-                left_.data()[j * chunk + i] = product;
-                left_rest_.data()[j * chunk + i] = product_error(weight, value, product);
+        // Rows begin ... end. stop(work) is asked before each chunk.
+        template <class T, class Stop>
+        void add(MatrixView<const T> X, MatrixView<const T> y, const T* w, Index begin, Index end, bool pairs,
+                 Stop&& stop) {
+            const double columns = static_cast<double>(columns_);
+            for (Index first = begin; first < end; first += chunk) {
+                const Index count = end - first < chunk ? end - first : chunk;
+                if (stop(static_cast<double>(count) * columns * (pairs ? 2 * columns : 8.0))) return;
+                fill_right<T>({X.row(first), count, X.cols}, {y.row(first), count, y.cols});
+                if (w) fill_left(w + first, count);
+                if (w)
+                    add_chunk<true>((count + lanes<double> - 1) / lanes<double>, pairs);
+                else
+                    add_chunk<false>((count + lanes<double> - 1) / lanes<double>, pairs);
             }
-    }
-
-    template <bool Weighted>
-    void add_chunk(Index steps, bool pairs) {
-        if (pairs) {
-            for (Index i = 0; i <= inputs_; i += tile_rows)
-                for (Index j = i; j < columns_; j += tile_columns)
-                    add_tile<Weighted, tile_rows, tile_columns>(i, j, steps);
-        } else {
-            for (Index j = 0; j < columns_; ++j) add_tile<Weighted, 1, 1>(0, j, steps);
         }
-        for (Index j = pairs ? inputs_ + 1 : 1; j < columns_; ++j) add_tile<Weighted, 1, 1>(j, j, steps);
-    }
+        // Adds the sums to others, and starts anew.
+        void move_to(std::vector<DoubleDouble<>>& total) {
+            for (std::size_t k = 0; k < sums_.size(); ++k) {
+                total[k] = total[k] + sums_[k];
+                sums_[k] = {};
+            }
+        }
 
-    // Adds the chunk's sums of products of Rows columns, with weights, and Columns columns.
-    template <bool Weighted, int Rows, int Columns>
-    __attribute__((noinline)) void add_tile(Index i, Index j, Index steps) {
-        constexpr int parts = Lanes<double>::parts;
-        Lanes<double> high[Rows][Columns], low[Rows][Columns];
-        const double* right = right_.data() + j * chunk;
-        const double* left = (Weighted ? left_.data() : right_.data()) + i * chunk;
-        const double* rest = left_rest_.data() + (Weighted ? i * chunk : 0);
-        for (int p = 0; p < parts; ++p) {
-            Vec<double> sum[Rows][Columns], error[Rows][Columns];
-            for (int r = 0; r < Rows; ++r)
-                for (int c = 0; c < Columns; ++c) {
-                    sum[r][c] = splat(bias);
-                    error[r][c] = Vec<double>{};
+      private:
+        // The chunk's columns [1, X, y], each on its own and in its frame; zeros fill the last vector.
+        template <class T>
+        void fill_right(MatrixView<const T> X, MatrixView<const T> y) {
+            const Index n = X.rows, end = padded<double>(n);
+            double* ones = right_.data();
+            for (Index i = 0; i < end; ++i) ones[i] = i < n;
+            fill_columns(X, 1);
+            fill_columns(y, 1 + X.cols);
+            for (Index j = 1; j < columns_; ++j)
+                for (Index i = n; i < end; ++i) right_.data()[j * chunk + i] = 0;
+        }
+        template <class T>
+        void fill_columns(MatrixView<const T> a, Index at) {
+            Index j = 0;
+            for (; j + 4 <= a.cols; j += 4) {
+                const ColumnFrame* f = frames_.data() + at + j;
+                const Four shift{f[0].shift, f[1].shift, f[2].shift, f[3].shift};
+                const Four inverse{1 / f[0].unit, 1 / f[1].unit, 1 / f[2].unit, 1 / f[3].unit};
+                Index i = 0;
+                for (; i + 4 <= a.rows; i += 4)
+                    transpose_tile(a.row(i) + j, a.cols, shift, inverse,
+                                   right_.data() + (at + j) * chunk + i);
+                for (Index c = 0; c < 4; ++c) fill_column(a, j + c, i, at);
+            }
+            for (; j < a.cols; ++j) fill_column(a, j, 0, at);
+        }
+        template <class T>
+        void fill_column(MatrixView<const T> a, Index j, Index first, Index at) {
+            const double shift = frames_[static_cast<std::size_t>(at + j)].shift;
+            const double inverse = 1 / frames_[static_cast<std::size_t>(at + j)].unit;
+            double* column = right_.data() + (at + j) * chunk;
+            if (a.cols == 1)
+                for (Index i = first; i < a.rows; ++i)
+                    column[i] = (static_cast<double>(a.data[i]) - shift) * inverse;
+            else
+                for (Index i = first; i < a.rows; ++i)
+                    column[i] = (static_cast<double>(a.data[i * a.cols + j]) - shift) * inverse;
+        }
+
+        // Four rows of four entries, into four columns.
+        typedef double Four __attribute__((vector_size(32)));
+        template <class T>
+        static STEEPEST_INLINE void transpose_tile(const T* rows, Index stride, const Four& shift,
+                                                   const Four& inverse, double* columns) {
+            typedef T Entries __attribute__((vector_size(4 * sizeof(T))));
+            Four r[4];
+            for (int i = 0; i < 4; ++i) {
+                Entries entries;
+                std::memcpy(&entries, rows + i * stride, sizeof entries);
+                r[i] = (__builtin_convertvector(entries, Four) - shift) * inverse;
+            }
+            const Four even_01 = __builtin_shufflevector(r[0], r[1], 0, 4, 2, 6);
+            const Four odd_01 = __builtin_shufflevector(r[0], r[1], 1, 5, 3, 7);
+            const Four even_23 = __builtin_shufflevector(r[2], r[3], 0, 4, 2, 6);
+            const Four odd_23 = __builtin_shufflevector(r[2], r[3], 1, 5, 3, 7);
+            const Four transposed[4] = {__builtin_shufflevector(even_01, even_23, 0, 1, 4, 5),
+                                        __builtin_shufflevector(odd_01, odd_23, 0, 1, 4, 5),
+                                        __builtin_shufflevector(even_01, even_23, 2, 3, 6, 7),
+                                        __builtin_shufflevector(odd_01, odd_23, 2, 3, 6, 7)};
+            for (int j = 0; j < 4; ++j) std::memcpy(columns + j * chunk, &transposed[j], sizeof(Four));
+        }
+
+        // The same columns times their rows' weights, which takes two doubles.
+        template <class T>
+        void fill_left(const T* w, Index n) {
+            const double inverse = 1 / weight_unit_;
+            for (Index j = 0; j < columns_; ++j)
+                for (Index i = 0; i < padded<double>(n); ++i) {
+                    const double weight = i < n ? static_cast<double>(w[i]) * inverse : 0.0;
+                    const double value = right_.data()[j * chunk + i], product = weight * value;
+                    left_.data()[j * chunk + i] = product;
+                    left_rest_.data()[j * chunk + i] = product_error(weight, value, product);
                 }
-            for (Index s = 0; s < steps; ++s) {
-                const Index at = s * lanes<double> + p * width<double>;
-                Vec<double> b[Columns];
-                for (int c = 0; c < Columns; ++c) b[c] = load(right + c * chunk + at);
-                for (int r = 0; r < Rows; ++r) {
-                    const Vec<double> a = load(left + r * chunk + at);
+        }
+
+        template <bool Weighted>
+        void add_chunk(Index steps, bool pairs) {
+            if (pairs) {
+                for (Index i = 0; i <= inputs_; i += tile_rows)
+                    for (Index j = i; j < columns_; j += tile_columns)
+                        add_tile<Weighted, tile_rows, tile_columns>(i, j, steps);
+            } else {
+                for (Index j = 0; j < columns_; ++j) add_tile<Weighted, 1, 1>(0, j, steps);
+            }
+            for (Index j = pairs ? inputs_ + 1 : 1; j < columns_; ++j) add_tile<Weighted, 1, 1>(j, j, steps);
+        }
+
+        // Adds the chunk's sums of products of Rows columns, with weights, and Columns columns.
+        template <bool Weighted, int Rows, int Columns>
+        __attribute__((noinline)) void add_tile(Index i, Index j, Index steps) {
+            constexpr int parts = Lanes<double>::parts;
+            Lanes<double> high[Rows][Columns], low[Rows][Columns];
+            const double* right = right_.data() + j * chunk;
+            const double* left = (Weighted ? left_.data() : right_.data()) + i * chunk;
+            const double* rest = left_rest_.data() + (Weighted ? i * chunk : 0);
+            for (int p = 0; p < parts; ++p) {
+                Vec<double> sum[Rows][Columns], error[Rows][Columns];
+                for (int r = 0; r < Rows; ++r)
                     for (int c = 0; c < Columns; ++c) {
-                        add_exactly(a, b[c], sum[r][c], error[r][c]);
-                        if constexpr (Weighted)
-                            error[r][c] = fma(load(rest + r * chunk + at), b[c], error[r][c]);
+                        sum[r][c] = splat(bias);
+                        error[r][c] = Vec<double>{};
+                    }
+                for (Index s = 0; s < steps; ++s) {
+                    const Index at = s * lanes<double> + p * width<double>;
+                    Vec<double> b[Columns];
+                    for (int c = 0; c < Columns; ++c) b[c] = load(right + c * chunk + at);
+                    for (int r = 0; r < Rows; ++r) {
+                        const Vec<double> a = load(left + r * chunk + at);
+                        for (int c = 0; c < Columns; ++c) {
+                            add_exactly(a, b[c], sum[r][c], error[r][c]);
+                            if constexpr (Weighted)
+                                error[r][c] = fma(load(rest + r * chunk + at), b[c], error[r][c]);
+                        }
                     }
                 }
+                for (int r = 0; r < Rows; ++r)
+                    for (int c = 0; c < Columns; ++c) {
+                        high[r][c].part[p] = sum[r][c] - bias;
+                        low[r][c].part[p] = error[r][c];
+                    }
             }
             for (int r = 0; r < Rows; ++r)
-                for (int c = 0; c < Columns; ++c) {
-                    high[r][c].part[p] = sum[r][c] - bias;
-                    low[r][c].part[p] = error[r][c];
-                }
+                for (int c = 0; c < Columns; ++c)
+                    if (i + r < columns_ && j + c < columns_ && i + r <= j + c &&
+                        (Rows == 1 || i + r <= inputs_)) {
+                        auto& to = sums_[static_cast<std::size_t>((i + r) * columns_ + j + c)];
+                        to = to + two_sum(high[r][c].sum(), low[r][c].sum());
+                    }
         }
-        for (int r = 0; r < Rows; ++r)
-            for (int c = 0; c < Columns; ++c)
-                if (i + r < columns_ && j + c < columns_ && i + r <= j + c &&
-                    (Rows == 1 || i + r <= inputs_)) {
-                    auto& to = sums_[static_cast<std::size_t>((i + r) * columns_ + j + c)];
-                    to = to + two_sum(high[r][c].sum(), low[r][c].sum());
-                }
-    }
 
-    // sum + error += a b, where sum is so large that its last bit makes the grid.
-    static STEEPEST_INLINE void add_exactly(Vec<double> a, Vec<double> b, Vec<double>& sum,
-                                            Vec<double>& error) {
-        if constexpr (has_fma) {
-            const Vec<double> next = fma(a, b, sum);
-            error += fma(a, b, sum - next);
-            sum = next;
-        } else {
-            const Vec<double> product = a * b, next = product + sum;
-            error += (product - (next - sum)) + product_error(a, b, product);
-            sum = next;
+        // sum + error += a b, where sum is so large that its last bit makes the grid.
+        static STEEPEST_INLINE void add_exactly(Vec<double> a, Vec<double> b, Vec<double>& sum,
+                                                Vec<double>& error) {
+            if constexpr (has_fma) {
+                const Vec<double> next = fma(a, b, sum);
+                error += fma(a, b, sum - next);
+                sum = next;
+            } else {
+                const Vec<double> product = a * b, next = product + sum;
+                error += (product - (next - sum)) + product_error(a, b, product);
+                sum = next;
+            }
         }
-    }
+
+        Index inputs_, columns_;
+        double weight_unit_;
+        const std::vector<ColumnFrame>& frames_;
+        std::vector<DoubleDouble<>> sums_;
+        Buffer<double> right_, left_, left_rest_;
+    };
 
     Index inputs_, rows_, columns_;
     double weight_unit_ = 1;
     std::vector<ColumnFrame> frames_;   // of [1, x_1 ... x_d, y_1 ... y_K]
     std::vector<DoubleDouble<>> sums_;  // (columns, columns): the upper triangle, without y_k y_l
-    Buffer<double> right_, left_, left_rest_;
 };
 
 }  // namespace steepest::STEEPEST_ISA

@@ -10,6 +10,7 @@
 
 #include "core/moments.hpp"
 #include "core/polynomial.hpp"
+#include "core/pool.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -334,19 +335,25 @@ class PolynomialMomentSums {
     std::vector<DoubleDoubleLanes> totals_;
 };
 
-// Parts of 2^16 points are summed apart, so that they may be shared out among threads, and added in order.
+// Parts of 2^16 points are summed apart, shared out among the threads, and added in order: the bits don't
+// depend on the number of threads.
 template <class T>
 Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const PolynomialUnits& units,
-                           const T* x, const T* y, const T* w, Index n,
-                           Interrupt* interrupt) {  // (n,); w may be nullptr
+                           const T* x, const T* y, const T* w, Index n,  // (n,); w may be nullptr
+                           Threads& threads, Interrupt* interrupt) {
     constexpr Index part = 65536;
+    const Index at_once = threads.count();
     PolynomialMomentSums total(basis, degree);
-    for (Index first = 0; first < n; first += part) {
-        const Index count = n - first < part ? n - first : part;
-        if (interrupt && interrupt->tick(static_cast<double>(count * (12 * degree + 12)))) break;
-        PolynomialMomentSums sums(basis, degree);
-        sums.add(units, x + first, y + first, w ? w + first : nullptr, count);
-        total.add(sums);
+    for (Index first = 0; first < n; first += at_once * part) {
+        if (interrupt && interrupt->tick(static_cast<double>(part * (12 * degree + 12)))) break;
+        std::vector<PolynomialMomentSums> sums;
+        for (Index t = 0; t < at_once; ++t) sums.emplace_back(basis, degree);
+        threads.run([&](int t) {
+            const Index begin = first + t * part, count = n - begin < part ? n - begin : part;
+            if (begin < n) sums[static_cast<std::size_t>(t)].add(units, x + begin, y + begin, w ? w + begin : nullptr,
+                                                  count);
+        });
+        for (const auto& s : sums) total.add(s);
     }
     return total.moments(1.0 / static_cast<double>(n));
 }

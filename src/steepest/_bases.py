@@ -46,16 +46,16 @@ def to_monomial(coefficients: Array, basis: str, domain: tuple[float, float]) ->
     middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
     slope, shift = 1.0 / half, -middle / half  # u = slope x + shift
     # Clenshaw's recurrence, y_k = coefficient_k + (a_k u + b_k) y_{k+1} - c_{k+1} y_{k+2}, with polynomials in x.
-    y, later = np.zeros(n + 1), np.zeros(n + 1)  # y_{k+1} and y_{k+2}
-    with np.errstate(over="ignore", invalid="ignore"):  # powers of x where the range is tiny
-        for k in reversed(range(n)):
-            product = (a[k] * shift + b[k]) * y
-            product[1:] += a[k] * slope * y[:-1]
-            if k + 1 < n:
-                product -= c[k + 1] * later
-            product[0] += coefficients[k]
-            y, later = product, y
-    return y[:n]
+    # Few enough numbers for lists, whose overflow (powers of x where the range is tiny) is silent as well.
+    y, later = [0.0] * (n + 1), [0.0] * (n + 1)  # y_{k+1} and y_{k+2}
+    values = coefficients.tolist()
+    a_k, b_k, c_k = a.tolist(), b.tolist(), [*c.tolist(), 0.0]
+    for k in reversed(range(n)):
+        at_0, up, back = a_k[k] * shift + b_k[k], a_k[k] * slope, c_k[k + 1]
+        product = [at_0 * y[0] - back * later[0] + values[k]]
+        product += [at_0 * y[j] + up * y[j - 1] - back * later[j] for j in range(1, n + 1)]
+        y, later = product, y
+    return np.array(y[:n])
 
 
 def domain_map(domain: tuple[float, float]) -> tuple[float, float]:

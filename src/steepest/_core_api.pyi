@@ -116,12 +116,17 @@ def polynomial_moments(
     middle: float,
     half: float,
     y_unit: float,
+    n_threads: int,
     /,
 ) -> Moments | NotImplementedType: ...
 
 # pairs: all products of columns, which a fit needs; otherwise only what column_statistics does.
-def linear_moments(data: _Data, pairs: bool, /) -> LinearMoments | NotImplementedType: ...
-def root_mean_square(values: _Array, /) -> float | NotImplementedType: ...
+def linear_moments(
+    data: _Data, pairs: bool, n_threads: int, /
+) -> LinearMoments | NotImplementedType: ...
+
+# (least, largest, root mean square) of the entries; None if one is not finite.
+def value_range(values: _Array, /) -> tuple[float, float, float] | NotImplementedType | None: ...
 
 # Of a symmetric matrix (n, n): all in ascending order; the least above cutoff times the largest, and the largest.
 def symmetric_eigenvalues(matrix: NDArray[np.float64], /) -> NDArray[np.float64]: ...

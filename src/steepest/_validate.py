@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from steepest import _native
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -144,11 +146,26 @@ def plain(array: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def is_finite(array: Array) -> bool:
-    """Whether no entry is NaN or infinite, looked at in slices of rows that stay in the cache."""
+    """Whether no entry is NaN or infinite; strided arrays are looked at in slices that stay in the cache."""
+    known = _native.core.value_range(array)
+    if known is not NotImplemented:
+        return known is not None
     if array.size <= 65536:
         return bool(np.isfinite(array).all())
     rows = max(1, 65536 * array.shape[0] // array.size)
     return all(np.isfinite(array[part]).all() for part in chunks(array.shape[0], rows))
+
+
+def check_range(name: str, array: Array) -> tuple[float, float, float]:
+    """Return the least and the largest entry and the root mean square, or raise as check_finite does.
+
+    The array is as :func:`plain` makes them; one pass serves both.
+    """
+    known: tuple[float, float, float] | None = _native.core.value_range(array)
+    if known is None:
+        check_finite(name, array)
+    assert known is not None
+    return known
 
 
 def check_finite(name: str, array: Array) -> None:

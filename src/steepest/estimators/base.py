@@ -124,8 +124,11 @@ def is_numeric(value: Any, *ranks: int) -> bool:
     )
 
 
-def check_inputs(estimator: Any, X: Any, *, reset: bool) -> Array:
-    """Return X as a plain (n, d) array, with bad entries named by row and column."""
+def check_inputs(estimator: Any, X: Any, *, reset: bool, finite: bool = True) -> Array:
+    """Return X as a plain (n, d) array, with bad entries named by row and column.
+
+    ``finite=False``: bad entries are left to the caller; so it is in :func:`check_targets`.
+    """
     if (
         is_numeric(X, 2)
         and not hasattr(estimator, "feature_names_in_")
@@ -144,11 +147,12 @@ def check_inputs(estimator: Any, X: Any, *, reset: bool) -> Array:
         )
         X = plain(X, X.dtype)
     inputs: Array = X
-    check_finite("X", inputs)
+    if finite:
+        check_finite("X", inputs)
     return inputs
 
 
-def check_targets(y: Any, rows: int, dtype: Any) -> tuple[Array, bool]:
+def check_targets(y: Any, rows: int, dtype: Any, *, finite: bool = True) -> tuple[Array, bool]:
     """Return y as (n, K) floats, and whether it was given as (n, K)."""
     if y is None:
         raise ValueError("The estimator requires y to be passed, but the target y is None")
@@ -160,7 +164,8 @@ def check_targets(y: Any, rows: int, dtype: Any) -> tuple[Array, bool]:
         )
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
-    check_finite("y", array)
+    if finite:
+        check_finite("y", array)
     if array.ndim not in (1, 2) or array.shape[0] != rows:
         raise ValueError(
             f"y must have {rows} rows, as X has, but has shape {array.shape}: "

@@ -16,6 +16,7 @@ from steepest.estimators.base import (
     NetworkState,
     check_inputs,
     check_targets,
+    check_threads,
     check_weights,
     network_descent,
     report_ending,
@@ -236,7 +237,9 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
 
         sums = None
         if automatic or by_moments or self.standardize:
-            sums = _native.core.linear_moments((X, y, weights), by_moments or (automatic and full))
+            sums = _native.core.linear_moments(
+                (X, y, weights), by_moments or (automatic and full), check_threads(self.n_threads)
+            )
         scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
         moments = scaling.moments(sums, self.fit_intercept) if by_moments else None
         if moments is not None and not moments.finite():
@@ -257,7 +260,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             held_out = None
             if validation is not None:
                 held_out = scaling.moments(
-                    _native.core.linear_moments(validation.as_tuple(), True), self.fit_intercept
+                    _native.core.linear_moments(
+                        validation.as_tuple(), True, check_threads(self.n_threads)
+                    ),
+                    self.fit_intercept,
                 )
             end, result = moments_fit(
                 start, self.fit_intercept, optimizer, moments, held_out, alpha, config, hook

@@ -16,6 +16,7 @@ from steepest.estimators.base import (
     Data,
     NetworkState,
     check_inputs,
+    check_threads,
     check_weights,
     network_descent,
     report_ending,
@@ -207,7 +208,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         sums = None
         if automatic or self.standardize:
-            sums = _native.core.linear_moments((X, zero, weights), automatic and full)
+            sums = _native.core.linear_moments(
+                (X, zero, weights), automatic and full, check_threads(self.n_threads)
+            )
         scaling = Scaling.of(sums, X, zero, self.standardize, self.fit_intercept)
         training = scaling.apply(Data(X, zero, weights))
         training.y = class_targets(codes, outputs, X.dtype)

@@ -11,10 +11,11 @@ from sklearn.base import RegressorMixin
 
 from steepest import _native, kernels
 from steepest._bases import BASES, domain_map, recurrence, to_monomial, to_unit
-from steepest._validate import Array, check_choice, check_integer
+from steepest._validate import Array, check_choice, check_finite, check_integer, check_range
 from steepest.estimators.base import (
     check_inputs,
     check_targets,
+    check_threads,
     check_weights,
     report_ending,
     require_fitted,
@@ -26,7 +27,6 @@ from steepest.estimators.quadratic import (
     default_optimizer,
     is_automatic,
     moments_are_faster,
-    root_mean_square,
 )
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -170,19 +170,20 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
         alpha = self._penalty()
-        x, target, weights = self._data(X, y, sample_weight, reset=True)
+        data, extent, y_size = self._data(X, y, sample_weight, reset=True)
+        x = data[0]
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
-        domain = old_domain or (float(x.min()), float(x.max()))
-        y_scale = root_mean_square(target) or 1.0
+        domain = old_domain or extent
+        y_scale = y_size or 1.0
         if y_scale > 1e153:
             raise ValueError("y has values too large to be squared; scale it down")
         theta = self._start(degree, basis, y_scale)
-        data = (x, target, weights)
         held_out = None
         if validation_data is not None:
-            held_out = self._data(*validation_parts(validation_data), reset=False)
+            held_out, _, _ = self._data(*validation_parts(validation_data), reset=False)
 
         full = self._is_full_batch(x.size)
+        n_threads = check_threads(self.n_threads)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         measuring = 0.0 if automatic else 10.0 * (degree + 1)
         by_moments = full and moments_are_faster(
@@ -190,7 +191,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         )
         moments = None
         if automatic or by_moments:
-            moments = measured_moments(data, degree, basis, domain, y_scale)
+            moments = measured_moments(data, degree, basis, domain, y_scale, n_threads)
             by_moments &= moments.finite()
         optimizer = self.optimizer
         if optimizer is None:
@@ -205,7 +206,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         if by_moments:
             validation = None
             if held_out is not None:
-                validation = measured_moments(held_out, degree, basis, domain, y_scale)
+                validation = measured_moments(held_out, degree, basis, domain, y_scale, n_threads)
             result = moments_descent(theta, optimizer, moments, validation, alpha, config, hook)
         else:
             result = _native.core.polynomial_descent(
@@ -239,17 +240,20 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
 
     def _data(
         self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
-    ) -> tuple[Array, Array, Array | None]:
+    ) -> tuple[Points, tuple[float, float], float]:
+        """Return the points, the least and the largest x, and the root mean square of y."""
         x = self._points(X, reset=reset)
-        target, multi = check_targets(y, x.size, x.dtype)
+        low, high, _ = check_range("X", x[:, None])
+        target, multi = check_targets(y, x.size, x.dtype, finite=False)
+        _, _, size = check_range("y", target[:, 0] if target.shape[1] == 1 else target)
         if multi:
             raise ValueError(f"y must be of shape ({x.size},), but has shape {target.shape}")
-        return x, target[:, 0], check_weights(sample_weight, x)
+        return (x, target[:, 0], check_weights(sample_weight, x)), (low, high), size
 
     def _points(self, X: Any, *, reset: bool) -> Array:
         if np.ndim(X) == 1:  # an array, a list or a column of a table
             X = np.asarray(X)[:, None]
-        inputs = check_inputs(self, X, reset=reset)
+        inputs = check_inputs(self, X, reset=reset, finite=False)
         if inputs.shape[1] != 1:
             raise ValueError(
                 f"X must have one feature, shape (n, 1) or (n,), but has shape {inputs.shape}; "
@@ -267,6 +271,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         """Return the polynomial's values, (n,), for X of shape (n, 1) or (n,)."""
         require_fitted(self)
         x = self._points(X, reset=False)
+        check_finite("X", x[:, None])
         u = to_unit(x.astype(np.float64), self.domain_)
         return kernels.polynomial_predict(self.coef_, u, self.basis_).astype(x.dtype)
 
@@ -282,12 +287,17 @@ def in_units(data: Points, domain: tuple[float, float], y_scale: float, dtype: A
 
 
 def measured_moments(
-    data: Points, degree: int, basis: str, domain: tuple[float, float], y_scale: float
+    data: Points,
+    degree: int,
+    basis: str,
+    domain: tuple[float, float],
+    y_scale: float,
+    n_threads: int,
 ) -> Any:
     """Return the core's moments of the fit, in the same units; the data are read where they lie."""
     middle, half = domain_map(domain)
     return _native.core.polynomial_moments(
-        data, recurrence(basis, 2 * degree), degree, middle, half, y_scale
+        data, recurrence(basis, 2 * degree), degree, middle, half, y_scale, n_threads
     )
 
 

@@ -82,5 +82,9 @@ def is_automatic(learning_rate: Any) -> bool:
 
 
 def root_mean_square(values: Array) -> float:
-    """Return the root of the mean square, without overflow or underflow; 0 for no values."""
-    return float(_native.core.root_mean_square(values))
+    """Return the root of the mean square, without overflow or underflow.
+
+    0 for no values, inf if one is not finite.
+    """
+    known = _native.core.value_range(values)
+    return math.inf if known is None else float(known[2])
