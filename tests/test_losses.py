@@ -256,3 +256,56 @@ def test_infinite_errors_are_infinite(isa, dtype):
     assert kernels.mse(f, y) == np.inf
     np.testing.assert_array_equal(kernels.mse_gradient(f, y), [np.inf, 0, dtype(2 / 3)])
     assert not np.isfinite(kernels.logistic_cross_entropy(f, y)[0])
+
+
+# ---------------------------------------------------------------- all of it, entry by entry
+
+NUMBERS = (0.0, -0.0, 1.0, -1.0, 30.0, -100.0, 800.0, 1e4, -1e4, np.inf, -np.inf, np.nan)
+
+
+@pytest.mark.parametrize("K", range(1, 41))
+def test_softmax_of_any_number_of_classes_and_rows(isa, dtype, rng, K):
+    """Rows are taken in blocks, and classes in vectors: none may be lost or taken twice at an edge."""
+    for n in (*range(1, 10), 15, 16, 17, 31, 32, 33, 63, 64, 65, 70):
+        z = (4 * rng.standard_normal((n, K))).astype(dtype)
+        assert_softmax(z, rng.integers(0, K, n), dtype)
+        assert_softmax(z, rng.random((n, K)).astype(dtype), dtype)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # of the reference: inf - inf
+@pytest.mark.parametrize("K", [1, 2, 3, 5, 8, 9, 16, 17, 33])
+def test_softmax_of_extreme_numbers_is_the_references(isa, dtype, rng, K):
+    """Each row by itself: what is not finite in one must not reach its neighbours."""
+    z = rng.choice(NUMBERS, size=(70, K)).astype(dtype)
+    z[::2] = rng.choice(NUMBERS[:9], size=(35, K))
+    classes = rng.integers(0, K, 70)
+    _, d_logits = kernels.softmax_cross_entropy(z, classes)
+    for i in range(70):
+        row, target = z[i : i + 1], classes[i : i + 1]
+        loss, alone = kernels.softmax_cross_entropy(row, target)
+        # The reference has 0 * -inf for a class that is ruled out and does not occur.
+        ruled_out = np.isneginf(row) & (np.arange(K) != target)
+        low = np.where(ruled_out, -1e6, in_float64(row))
+        desired_loss, desired = ref.softmax_cross_entropy(low, target)
+        if np.isposinf(row).any() or np.isneginf(row).all():
+            assert not np.isfinite(loss)  # inf - inf
+            continue
+        assert_close(loss, desired_loss, dtype, "matmul chain", K, scale=2e4)
+        assert_close(alone, desired, dtype, "matmul chain", K, scale=1.0)
+        assert_close(70 * d_logits[i], desired[0], dtype, "matmul chain", K, scale=1.0)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_logistic_of_extreme_numbers_is_the_references(isa, dtype, rng):
+    finite = NUMBERS[:9]
+    for n in range(1, 71):
+        z = rng.choice(finite, size=n).astype(dtype)
+        t = rng.choice([0.0, 0.5, 1.0], size=n).astype(dtype)
+        loss, d_logits = kernels.logistic_cross_entropy(z, t)
+        desired_loss, desired = ref.logistic_cross_entropy(in_float64(z), in_float64(t))
+        assert_close(loss, desired_loss, F64, "matmul chain", n, scale=1e4)
+        assert_close(d_logits, desired, dtype, "transcendental", scale=1 / n)
+        z[n // 2] = np.nan
+        loss, d_logits = kernels.logistic_cross_entropy(z, t)
+        assert np.isnan(loss)
+        np.testing.assert_array_equal(np.isnan(d_logits), np.arange(n) == n // 2)
