@@ -82,7 +82,7 @@ class NetworkObjective {
         else
             threads_.run(f);
     }
-    // Waking a thread and waiting for it costs about as much as half a million multiply-adds.
+    // Below this, what two threads save is hardly more than it costs to hand work over and wait.
     int shares_for(double work) const { return work < 250'000 ? 1 : threads_.count(); }
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
