@@ -278,8 +278,8 @@ class Threads {
     bool forked() const { return Pool::of_process().forks() != forks_at_start_; }
 
     void run_shares(Worker::Job job, void* f) {
-        if (runs_alone_ > 0 || forked()) {
-            if (runs_alone_ > 0) --runs_alone_;
+        if (alone_ && Clock::now() >= alone_until_) alone_ = false;
+        if (alone_ || forked()) {
             for (int t = 0; t < count(); ++t) job(f, t);
             return;
         }
@@ -293,7 +293,8 @@ class Threads {
         misses_ = helped ? 0 : misses_ + 1;
         if (misses_ == 64) {
             misses_ = 0;
-            runs_alone_ = 960;
+            alone_ = true;
+            alone_until_ = Clock::now() + std::chrono::milliseconds(2);
         }
         if (error) std::rethrow_exception(error);
     }
@@ -313,8 +314,12 @@ class Threads {
 
     // Where workers don't get to begin in time, the machine is busy with other things, and to post jobs and
     // take them back is a waste. After many such runs in a row, more than it takes to wake a worker, the
-    // caller does a lot of runs alone before it asks again.
-    int misses_ = 0, runs_alone_ = 0;
+    // caller works alone for a while before it asks again. A while is a time, not a number of runs: long runs
+    // should not wait long for help.
+    using Clock = std::chrono::steady_clock;
+    int misses_ = 0;
+    bool alone_ = false;
+    Clock::time_point alone_until_;
     std::vector<Worker*> workers_;
     int forks_at_start_ = Pool::of_process().forks();
 };

@@ -5,6 +5,10 @@
 #include <new>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "core/simd.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -33,44 +37,89 @@ struct VectorView {
     Index size = 0;
 };
 
-// Aligned to a virtual-lane block, zeroed, and never shrunk: padding that nobody writes stays 0.
+// Zeroed memory, aligned to a virtual-lane block. Large blocks are asked for in huge pages where the system
+// has them: a hundred thousand page faults and as many entries of the address cache cost more than the
+// arithmetic they serve.
+class Memory {
+  public:
+    Memory() = default;
+    explicit Memory(std::size_t bytes) : bytes_((bytes + lane_bytes - 1) / lane_bytes * lane_bytes) {
+#if defined(__linux__)
+        if (bytes_ >= 2 * huge_page) {
+            mapped_ = bytes_ + huge_page;
+            void* const at =
+                mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            if (at == MAP_FAILED) throw std::bad_alloc();
+            base_ = at;
+            const auto address = reinterpret_cast<std::uintptr_t>(at);
+            data_ = reinterpret_cast<void*>((address + huge_page - 1) / huge_page * huge_page);
+            madvise(data_, bytes_, MADV_HUGEPAGE);  // advice: it may be ignored
+            return;
+        }
+#endif
+        data_ = std::aligned_alloc(lane_bytes, bytes_);
+        if (!data_) throw std::bad_alloc();
+        std::memset(data_, 0, bytes_);
+    }
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    Memory(Memory&& other) noexcept { swap(other); }
+    Memory& operator=(Memory&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~Memory() {
+#if defined(__linux__)
+        if (mapped_ > 0) {
+            munmap(base_, mapped_);
+            return;
+        }
+#endif
+        std::free(data_);
+    }
+
+    void* data() const { return data_; }
+
+  private:
+    static constexpr std::size_t huge_page = std::size_t{1} << 21;
+
+    void swap(Memory& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(base_, other.base_);
+        std::swap(bytes_, other.bytes_);
+        std::swap(mapped_, other.mapped_);
+    }
+    void *data_ = nullptr, *base_ = nullptr;
+    std::size_t bytes_ = 0, mapped_ = 0;
+};
+
+// Aligned, zeroed, and never shrunk: padding that nobody writes stays 0.
 template <class T>
 class Buffer {
   public:
     Buffer() = default;
     explicit Buffer(Index n) { reserve(n); }
-    Buffer(const Buffer&) = delete;
-    Buffer& operator=(const Buffer&) = delete;
-    Buffer(Buffer&& other) noexcept { swap(other); }
+    Buffer(Buffer&& other) noexcept
+        : memory_(std::move(other.memory_)), size_(std::exchange(other.size_, 0)) {}
     Buffer& operator=(Buffer&& other) noexcept {
-        swap(other);
+        std::swap(memory_, other.memory_);
+        std::swap(size_, other.size_);
         return *this;
     }
-    ~Buffer() { std::free(data_); }
 
     // At least n entries; all of them zero if the buffer had to grow.
     void reserve(Index n) {
         if (n <= size_) return;
-        const std::size_t bytes =
-            (static_cast<std::size_t>(n) * sizeof(T) + lane_bytes - 1) / lane_bytes * lane_bytes;
-        void* grown = std::aligned_alloc(lane_bytes, bytes);
-        if (!grown) throw std::bad_alloc();
-        std::memset(grown, 0, bytes);
-        std::free(data_);
-        data_ = static_cast<T*>(grown);
+        memory_ = Memory(static_cast<std::size_t>(n) * sizeof(T));
         size_ = n;
     }
 
-    T* data() { return data_; }
-    const T* data() const { return data_; }
+    T* data() { return static_cast<T*>(memory_.data()); }
+    const T* data() const { return static_cast<const T*>(memory_.data()); }
     Index size() const { return size_; }
 
   private:
-    void swap(Buffer& other) noexcept {
-        std::swap(data_, other.data_);
-        std::swap(size_, other.size_);
-    }
-    T* data_ = nullptr;
+    Memory memory_;
     Index size_ = 0;
 };
 
