@@ -350,8 +350,9 @@ Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const Pol
         for (Index t = 0; t < at_once; ++t) sums.emplace_back(basis, degree);
         threads.run([&](int t) {
             const Index begin = first + t * part, count = n - begin < part ? n - begin : part;
-            if (begin < n) sums[static_cast<std::size_t>(t)].add(units, x + begin, y + begin, w ? w + begin : nullptr,
-                                                  count);
+            if (begin < n)
+                sums[static_cast<std::size_t>(t)].add(units, x + begin, y + begin, w ? w + begin : nullptr,
+                                                      count);
         });
         for (const auto& s : sums) total.add(s);
     }
