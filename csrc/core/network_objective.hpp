@@ -82,8 +82,9 @@ class NetworkObjective {
         else
             threads_.run(f);
     }
-    // Below this, what two threads save is hardly more than it costs to hand work over and wait.
-    int shares_for(double work) const { return work < 250'000 ? 1 : threads_.count(); }
+    // Below about 50 microseconds a step, what two threads save on a quiet machine is less than what they
+    // lose on a busy one, where a worker may be late in every phase.
+    int shares_for(double work) const { return work < 2'000'000 ? 1 : threads_.count(); }
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
         const auto& config = network_.config();
