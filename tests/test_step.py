@@ -181,14 +181,14 @@ def test_a_shallow_network_is_what_it_is_among_wider_ones(
 
 # The widest layer makes the network large enough for threads; another has fewer pieces than there are threads.
 FEW_PIECES = [
-    ((4, 16, 600), 65),
-    ((1, 16, 900), 64),
-    ((30, 16, 400), 33),
-    ((30, 10, 400, 1), 65),
-    ((60, 16, 900, 16), 65),
-    ((700, 9, 3), 150),
-    ((3, 900, 5), 150),
-    ((2000, 1), 150),
+    ((4, 16, 2000), 150),
+    ((1, 16, 1500), 150),
+    ((30, 16, 1000), 150),
+    ((30, 10, 2000, 1), 150),
+    ((60, 16, 900, 16), 150),
+    ((2000, 9, 3), 150),
+    ((3, 2000, 5), 150),
+    ((14000, 1), 150),
 ]
 
 
@@ -206,7 +206,7 @@ def test_layers_of_fewer_pieces_than_threads_have_the_same_bits(rng, widths, bat
 
 
 def test_more_threads_than_rows_or_pieces_have_the_same_bits(rng):
-    given = network_problem(rng, (64, 700, 10), "softmax", np.float32, weighted=False)
+    given = network_problem(rng, (64, 2100, 10), "softmax", np.float32, weighted=False)
     hashes = {
         trained(*given, MODELS["softmax"], st.Adam(0.01), batch_size=13, n_threads=n)
         for n in (1, 4, 7, 9, 16)
