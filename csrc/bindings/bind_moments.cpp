@@ -48,9 +48,8 @@ py::object polynomial_moments_of(const py::tuple& points, const py::object& recu
             const PolynomialBasis basis = basis_from(recurrence, 2 * degree);
             const T *x_data = data<T>(x), *y_data = data<T>(y), *w_data = weights_of<T>(w, n);
             return py::cast(measured([&](Interrupt* interrupt) {
-                Threads threads(n_threads);
                 return polynomial_moments(basis, degree, {middle, half, y_unit}, x_data, y_data, w_data, n,
-                                          threads, interrupt);
+                                          n_threads, interrupt);
             }));
         },
         x, y);
@@ -66,8 +65,7 @@ py::object linear_moments_of(const py::tuple& rows, bool pairs, int n_threads) {
                 throw std::invalid_argument("X and y do not fit together");
             const T* weights = weights_of<T>(w, inputs.rows);
             return py::cast(measured([&](Interrupt* interrupt) {
-                Threads threads(n_threads);
-                return LinearMoments(inputs, targets, weights, pairs, threads, interrupt);
+                return LinearMoments(inputs, targets, weights, pairs, n_threads, interrupt);
             }));
         },
         X, y);

@@ -64,10 +64,10 @@ std::vector<ColumnFrame> column_frames(MatrixView<const T> a) {
 class LinearMoments {
   public:
     // `pairs`: the whole matrix, not only the sums and the squares of columns. Parts of 2^13 rows are summed
-    // apart, shared out among the threads, and added in order: the bits don't depend on the number of
-    // threads.
+    // apart, shared out among up to n_threads threads, and added in order: the bits don't depend on their
+    // number.
     template <class T>
-    LinearMoments(MatrixView<const T> X, MatrixView<const T> y, const T* w, bool pairs, Threads& threads,
+    LinearMoments(MatrixView<const T> X, MatrixView<const T> y, const T* w, bool pairs, int n_threads,
                   Interrupt* interrupt)
         : inputs_(X.cols), rows_(X.rows), columns_(1 + X.cols + y.cols), frames_{{}} {
         for (const auto& f : column_frames(X)) frames_.push_back(f);
@@ -75,14 +75,14 @@ class LinearMoments {
         if (w) weight_unit_ = weight_frame(w).unit;
         sums_.resize(static_cast<std::size_t>(columns_ * columns_));
         const Index n_parts = (rows_ + part - 1) / part;
-        const Index at_once = n_parts < threads.count() ? n_parts : threads.count();
+        Threads threads(n_parts < n_threads ? static_cast<int>(n_parts) : n_threads);
+        const Index at_once = threads.count();
         std::vector<PartSums> sums;
         for (Index t = 0; t < at_once; ++t) sums.emplace_back(*this, w != nullptr);
         std::atomic<bool> stopped = false;
         for (Index first = 0; first < n_parts && !stopped; first += at_once) {
             threads.run([&](int t) {
                 const Index begin = (first + t) * part, end = begin + part < rows_ ? begin + part : rows_;
-                if (t >= at_once) return;
                 sums[static_cast<std::size_t>(t)].add(X, y, w, begin, end, pairs,
                                                       [&](double work) {  // only the caller's thread may ask
                                                           if (t == 0 && interrupt && interrupt->tick(work))

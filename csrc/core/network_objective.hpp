@@ -17,7 +17,7 @@ class NetworkObjective {
         : network_(network),
           data_(data),
           interrupt_(interrupt),
-          threads_(n_threads),
+          threads_(is_shared(network.multiply_adds(largest_block(network, data))) ? n_threads : 1),
           pass_(network, threads_.count()) {}
 
     Index size() const { return network_.size(); }
@@ -82,9 +82,13 @@ class NetworkObjective {
         else
             threads_.run(f);
     }
+    static Index largest_block(const Network<T>& network, const Dataset<T>& data) {
+        return data.X.rows < network.block_rows() ? data.X.rows : network.block_rows();
+    }
     // Below about 50 microseconds a step, what two threads save on a quiet machine is less than what they
-    // lose on a busy one, where a worker may be late in every phase.
-    int shares_for(double work) const { return work < 2'000'000 ? 1 : threads_.count(); }
+    // lose on a busy one, where a worker may be late in every phase. Work is in multiply-adds.
+    static bool is_shared(double work) { return work >= 2'000'000; }
+    int shares_for(double work) const { return is_shared(work) ? threads_.count() : 1; }
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
         const auto& config = network_.config();
@@ -115,14 +119,13 @@ class NetworkObjective {
     double block_backward(Rows rows, const T* theta, double scale) {
         const double work = network_.multiply_adds(rows.count);
         pass_.begin(data_, rows);
+        pass_.begin_loss();
         pass_.begin_backward();
-        const bool transposes = pass_.needs_transposed_weights();
         const int shares = shares_for(work);
-        const bool apart = transposes && shares > 1;  // all of W^T must be there before any row goes back
-        if (apart) for_shares(shares, [&](int share) { pass_.transpose_weights(theta, share, shares); });
+        if (pass_.needs_transposed_weights())  // all of W^T must be there before any row goes back
+            for_shares(shares, [&](int share) { pass_.transpose_weights(theta, share, shares); });
         for_rows(rows.count, work, [&](int share, Index r0, Index r1) {
             Interrupt* interrupt = share == 0 ? interrupt_ : nullptr;
-            if (transposes && !apart) pass_.transpose_weights(theta, 0, 1);
             pass_.forward(theta, r0, r1, interrupt);
             pass_.loss_backward(scale, r0, r1);
             pass_.backward_rows(theta, r0, r1, interrupt);
@@ -166,7 +169,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
     for (Index first = 0; first < n; first += block) {
         const Rows part{nullptr, first, n - first < block ? n - first : block};
         pass_.begin(data, part);
-        pass_.begin_backward();
+        pass_.begin_loss();
         const double work = network_.multiply_adds(part.count);
         for_rows(part.count, work, [&](int share, Index r0, Index r1) {
             pass_.forward(theta, r0, r1, share == 0 ? interrupt_ : nullptr);

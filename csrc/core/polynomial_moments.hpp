@@ -335,13 +335,15 @@ class PolynomialMomentSums {
     std::vector<DoubleDoubleLanes> totals_;
 };
 
-// Parts of 2^16 points are summed apart, shared out among the threads, and added in order: the bits don't
-// depend on the number of threads.
+// Parts of 2^16 points are summed apart, shared out among up to n_threads threads, and added in order: the
+// bits don't depend on their number.
 template <class T>
 Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const PolynomialUnits& units,
                            const T* x, const T* y, const T* w, Index n,  // (n,); w may be nullptr
-                           Threads& threads, Interrupt* interrupt) {
+                           int n_threads, Interrupt* interrupt) {
     constexpr Index part = 65536;
+    const Index n_parts = (n + part - 1) / part;
+    Threads threads(n_parts < n_threads ? static_cast<int>(n_parts) : n_threads);
     const Index at_once = threads.count();
     PolynomialMomentSums total(basis, degree);
     for (Index first = 0; first < n; first += at_once * part) {
