@@ -36,18 +36,7 @@ py::object linear_predict(py::object theta, py::object X) {
                 ReleaseGil release(inputs.size());
                 Buffer<T> flat(network.size());
                 pack_linear(network, parameters.data, flat.data());
-                const Dataset<T> set{.X = inputs};
-                NetworkPass<T> pass(network, 1);
-                const Index block = network.block_rows();
-                for (Index first = 0; first < inputs.rows; first += block) {
-                    const Index count = inputs.rows - first < block ? inputs.rows - first : block;
-                    pass.begin(set, Rows{nullptr, first, count});
-                    pass.forward(flat.data(), 0, count, nullptr);
-                    for (Index i = 0; i < count; ++i)
-                        std::memcpy(f + (first + i) * parameters.cols,
-                                    pass.activation(1) + i * network.stride(1),
-                                    static_cast<std::size_t>(parameters.cols) * sizeof(T));
-                }
+                forward_blocks(network, inputs, flat.data(), 1, {f});
             }
             return prediction;
         },
@@ -64,30 +53,24 @@ py::object linear_loss_gradient(py::object theta, py::object X, py::object y) {
             if (inputs.rows == 0 || parameters.cols == 0 || parameters.rows != inputs.cols + 1 ||
                 targets.rows != inputs.rows || targets.cols != parameters.cols)
                 return not_implemented();
-            // In float, the loss is that of the prediction as linear_predict rounds it.
-            if (sizeof(T) == sizeof(double) && parameters.cols == 1) {
-                auto gradient = new_array<T>(shape_of(theta));
-                T* d = gradient.mutable_data();
-                double loss;
-                {
-                    ReleaseGil release(inputs.size());
-                    loss = LinearPass<T>(inputs.cols).loss_gradient(inputs, targets.data, parameters.data, d);
-                }
-                return py::make_tuple(loss, gradient);
-            }
-            const Network<T> network({.widths = {inputs.cols, parameters.cols},
-                                      .output_scale = 1.0 / static_cast<double>(parameters.cols)});
             auto gradient = new_array<T>(shape_of(theta));
             T* d = gradient.mutable_data();
             double loss;
             {
                 ReleaseGil release(inputs.size());
-                Buffer<T> flat(network.size()), flat_gradient(network.size());
-                pack_linear(network, parameters.data, flat.data());
-                NetworkObjective<T> objective(network, {.X = inputs, .y = targets.data});
-                loss =
-                    objective.loss_gradient(Rows{nullptr, 0, inputs.rows}, flat.data(), flat_gradient.data());
-                network.layers().front().unpack(flat_gradient.data(), d + parameters.cols, d);
+                if (sizeof(T) == sizeof(double) && parameters.cols == 1) {
+                    // In float, the loss is that of the prediction as linear_predict rounds it.
+                    loss = LinearPass<T>(inputs.cols).loss_gradient(inputs, targets.data, parameters.data, d);
+                } else {
+                    const Network<T> network({.widths = {inputs.cols, parameters.cols},
+                                              .output_scale = 1.0 / static_cast<double>(parameters.cols)});
+                    Buffer<T> flat(network.size()), flat_gradient(network.size());
+                    pack_linear(network, parameters.data, flat.data());
+                    NetworkObjective<T> objective(network, {.X = inputs, .y = targets.data});
+                    loss = objective.loss_gradient(Rows{nullptr, 0, inputs.rows}, flat.data(),
+                                                   flat_gradient.data());
+                    network.layers().front().unpack(flat_gradient.data(), d + parameters.cols, d);
+                }
             }
             return py::make_tuple(loss, gradient);
         },

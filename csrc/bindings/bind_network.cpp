@@ -41,21 +41,7 @@ py::list forward(const ParameterArrays& parameters, py::handle X, Activation hid
     Buffer<T> theta(network.size());
     parameters.pack(network, theta.data());
     ReleaseGil release(static_cast<Index>(network.multiply_adds(inputs.rows)));
-    const Dataset<T> set{.X = inputs};
-    NetworkPass<T> pass(network, 1);
-    const Index block = network.block_rows();
-    for (Index first = 0; first < inputs.rows; first += block) {
-        const Index count = inputs.rows - first < block ? inputs.rows - first : block;
-        pass.begin(set, Rows{nullptr, first, count});
-        pass.forward(theta.data(), 0, count, nullptr);
-        for (Index l = first_layer; l <= network.depth(); ++l) {
-            const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
-            T* to = out[static_cast<std::size_t>(l - first_layer)] + first * width;
-            for (Index i = 0; i < count; ++i)
-                std::memcpy(to + i * width, pass.activation(l) + i * network.stride(l),
-                            static_cast<std::size_t>(width) * sizeof(T));
-        }
-    }
+    forward_blocks(network, inputs, theta.data(), first_layer, out);
     return activations;
 }
 
@@ -107,13 +93,10 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
         Buffer<T> input(rows * in_stride), d_input(rows * in_stride), d_z(rows * out_stride);
         Buffer<T> transposed(layer.n_out * in_stride);
         layer.pack(w.data, no_bias.data(), theta.data());
-        for (Index i = 0; i < rows; ++i) {
-            std::memcpy(input.data() + i * in_stride, x.row(i),
-                        static_cast<std::size_t>(layer.n_in) * sizeof(T));
-            T* row = d_z.data() + i * out_stride;
-            std::memcpy(row, d_a.row(i), static_cast<std::size_t>(layer.n_out) * sizeof(T));
-            activation_backward_in_place(activation, a.row(i), row, layer.n_out);
-        }
+        copy_rows(rows, layer.n_in, x.data, layer.n_in, input.data(), in_stride);
+        copy_rows(rows, layer.n_out, d_a.data, layer.n_out, d_z.data(), out_stride);
+        for (Index i = 0; i < rows; ++i)
+            activation_backward_in_place(activation, a.row(i), d_z.data() + i * out_stride, layer.n_out);
         if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data(), 0, 1);
         PackBuffers<T> buffers;
         PieceNorms norms;
@@ -124,9 +107,7 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
         dense_backward_input(layer, Activation::identity, rows, input.data(), in_stride, d_z.data(),
                              out_stride, theta.data(), transposed.data(), d_input.data(), in_stride);
         layer.unpack(gradient.data(), d_w, d_b);
-        for (Index i = 0; i < rows; ++i)
-            std::memcpy(d_x + i * layer.n_in, d_input.data() + i * in_stride,
-                        static_cast<std::size_t>(layer.n_in) * sizeof(T));
+        copy_rows(rows, layer.n_in, d_input.data(), in_stride, d_x, layer.n_in);
     }
     return py::make_tuple(d_X, d_weights, d_bias);
 }

@@ -49,12 +49,22 @@ class NetworkPass {
         losses_.reserve(rows.count);
         const auto& first = network_.layers().front();
         const Index columns = data.X.cols;
-        gathers_ =
-            rows.index || network_.is_aliased(columns) || (first.transposed && first.columns != columns);
-        if (shallow_) gathers_ = true;
-        input_stride_ = shallow_ ? columns : gathers_ ? network_.stride(0) : columns;
+        gathers_ = shallow_ || rows.index || network_.is_aliased(columns) ||
+                   (first.transposed && first.columns != columns);
+        input_stride_ = gathers_ && !shallow_ ? network_.stride(0) : columns;
         if (gathers_) activations_[0].reserve(rows.count * input_stride_);
         input_ = gathers_ ? activations_[0].data() : data.X.row(rows.begin);
+    }
+    // The same for loss_backward, and for backward_rows.
+    void begin_loss() {
+        const Index stride = network_.stride(network_.depth());
+        if (network_.config().output != Activation::identity)
+            derivatives_.back().reserve(rows_.count * stride);
+        if (data_->classes)
+            classes_.reserve(rows_.count);
+        else if (rows_.index || stride != network_.n_outputs())
+            targets_.reserve(rows_.count * stride);
+        if (data_->weights && rows_.index) weights_.reserve(rows_.count);
     }
     void begin_backward() {
         for (Index l = 1; l < network_.depth(); ++l) {
@@ -63,14 +73,6 @@ class NetworkPass {
             if (!layer.transposed)
                 transposed_weights_[static_cast<std::size_t>(l)].reserve(layer.n_out * padded<T>(layer.n_in));
         }
-        if (network_.config().output != Activation::identity)
-            derivatives_.back().reserve(rows_.count * network_.stride(network_.depth()));
-        const Index outputs = network_.stride(network_.depth());
-        if (data_->classes)
-            classes_.reserve(rows_.count);
-        else if (rows_.index || outputs != network_.n_outputs())
-            targets_.reserve(rows_.count * outputs);
-        if (data_->weights && rows_.index) weights_.reserve(rows_.count);
     }
 
     // Whether backward_rows reads transposed weights, which need a pass over all of them first.
@@ -187,24 +189,6 @@ class NetworkPass {
         return threads_[0].norms.norm(largest);
     }
 
-    // The targets of rows r0 ... r1 at the output's stride (zero padding), where they lie if they can be read
-    // there.
-    const T* gather_targets(Index r0, Index r1) {
-        const Index outputs = network_.n_outputs(), stride = network_.stride(network_.depth());
-        if (!rows_.index && stride == outputs) return data_->y + (rows_.begin + r0) * outputs;
-        T* targets = targets_.data();
-        if (stride == 1)
-            for (Index i = r0; i < r1; ++i) targets[i] = data_->y[rows_[i]];
-        else
-            for (Index i = r0; i < r1; ++i)
-                if (stride == outputs)
-                    std::memcpy(targets + i * stride, data_->y + rows_[i] * outputs,
-                                static_cast<std::size_t>(outputs) * sizeof(T));
-                else
-                    copy_padded(targets + i * stride, data_->y + rows_[i] * outputs, outputs);
-        return targets + r0 * stride;
-    }
-
   private:
     struct Thread {
         PackBuffers<T> buffers;
@@ -244,6 +228,22 @@ class NetworkPass {
         }
     }
 
+    // The targets of rows r0 ... r1 at the output's stride (zero padding), where they lie if they can be read
+    // there.
+    const T* gather_targets(Index r0, Index r1) {
+        const Index outputs = network_.n_outputs(), stride = network_.stride(network_.depth());
+        if (!rows_.index && stride == outputs) return data_->y + (rows_.begin + r0) * outputs;
+        T* targets = targets_.data();
+        if (stride > outputs)
+            for (Index i = r0; i < r1; ++i)
+                copy_padded(targets + i * stride, data_->y + rows_[i] * outputs, outputs);
+        else
+            for (Index i = r0; i < r1; ++i)
+                for (Index k = 0; k < outputs; ++k)
+                    targets[i * outputs + k] = data_->y[rows_[i] * outputs + k];
+        return targets + r0 * stride;
+    }
+
     const T* gather_weights(Index r0, Index r1) {
         if (!data_->weights) return nullptr;
         if (!rows_.index) return data_->weights + rows_.begin + r0;
@@ -273,5 +273,24 @@ class NetworkPass {
     Buffer<double> losses_;
     std::vector<Thread> threads_;
 };
+
+// Activations first_layer ... depth of the network for all rows of X, each into an array (n, width).
+template <class T>
+void forward_blocks(const Network<T>& network, const MatrixView<const T>& X, const T* theta,
+                    Index first_layer, const std::vector<T*>& out) {
+    const Dataset<T> data{.X = X};
+    NetworkPass<T> pass(network, 1);
+    const Index block = network.block_rows();
+    for (Index first = 0; first < X.rows; first += block) {
+        const Index count = X.rows - first < block ? X.rows - first : block;
+        pass.begin(data, Rows{nullptr, first, count});
+        pass.forward(theta, 0, count, nullptr);
+        for (Index l = first_layer; l <= network.depth(); ++l) {
+            const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
+            copy_rows(count, width, pass.activation(l), network.stride(l),
+                      out[static_cast<std::size_t>(l - first_layer)] + first * width, width);
+        }
+    }
+}
 
 }  // namespace steepest::STEEPEST_ISA
