@@ -84,7 +84,7 @@ class Descent {
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed),
           best_(objective.size()),
-          epoch_start_(config.by_points ? 0 : objective.size()) {
+          epoch_start_(best_is_at_start() ? objective.size() : 0) {
         patience_.resume(config.best, config.stale);
         rate_scale_ = config.rate_scale;
         remember_best();
@@ -107,6 +107,9 @@ class Descent {
 
   private:
     std::size_t bytes() const { return static_cast<std::size_t>(objective_.size()) * sizeof(T); }
+    // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
+    // is.
+    bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
     void remember_best() { std::memcpy(best_.data(), theta_, bytes()); }
 
     bool end(Status status) {
@@ -125,7 +128,7 @@ class Descent {
         if (config_.shuffle && interrupt_.tick(static_cast<double>(objective_.n_rows())))
             return end(Status::interrupted);
         EpochMean mean;
-        if (!config_.by_points) std::memcpy(epoch_start_.data(), theta_, bytes());
+        if (best_is_at_start()) std::memcpy(epoch_start_.data(), theta_, bytes());
         const Index count = batches_.count();
         for (Index b = 0; b < count; ++b) {
             const Rows rows = batches_.batch(b);
@@ -232,9 +235,7 @@ class Descent {
 
         patience_.observe(monitored(record));
         if (patience_.is_best()) {
-            // An epoch's loss was measured on the way from its start; a validation number, at its end.
-            const bool at_start = !config_.by_points && config_.stop.monitor == Monitor::loss;
-            std::memcpy(best_.data(), at_start ? epoch_start_.data() : theta_, bytes());
+            std::memcpy(best_.data(), best_is_at_start() ? epoch_start_.data() : theta_, bytes());
             result_.best_epoch = record.epoch;
         }
         // A callback sees every record, the last one too.
