@@ -165,27 +165,15 @@ void dense_backward_input(const DenseLayout<T>& layer, Activation activation, In
     });
 }
 
-template void dense_forward(const DenseLayout<float>& layer, Activation activation, Index rows,
-                            const float* input, Index input_stride, const float* theta, float* output,
-                            Index output_stride);
-template void dense_backward_parameters(const DenseLayout<float>& layer, Index rows, const float* input,
-                                        Index input_stride, const float* d_z, Index d_stride,
-                                        const GradientSink<float>& sink, int share, int shares,
-                                        PackBuffers<float>& buffers, PieceNorms& norms);
-template void dense_backward_input(const DenseLayout<float>& layer, Activation activation, Index rows,
-                                   const float* input, Index input_stride, const float* d_z, Index d_stride,
-                                   const float* theta, const float* transposed_weights, float* d_input,
-                                   Index d_input_stride);
-template void dense_forward(const DenseLayout<double>& layer, Activation activation, Index rows,
-                            const double* input, Index input_stride, const double* theta, double* output,
-                            Index output_stride);
-template void dense_backward_parameters(const DenseLayout<double>& layer, Index rows, const double* input,
-                                        Index input_stride, const double* d_z, Index d_stride,
-                                        const GradientSink<double>& sink, int share, int shares,
-                                        PackBuffers<double>& buffers, PieceNorms& norms);
-template void dense_backward_input(const DenseLayout<double>& layer, Activation activation, Index rows,
-                                   const double* input, Index input_stride, const double* d_z, Index d_stride,
-                                   const double* theta, const double* transposed_weights, double* d_input,
-                                   Index d_input_stride);
+#define STEEPEST_DENSE(T)                                                                                    \
+    template void dense_forward(const DenseLayout<T>&, Activation, Index, const T*, Index, const T*, T*,     \
+                                Index);                                                                      \
+    template void dense_backward_parameters(const DenseLayout<T>&, Index, const T*, Index, const T*, Index,  \
+                                            const GradientSink<T>&, int, int, PackBuffers<T>&, PieceNorms&); \
+    template void dense_backward_input(const DenseLayout<T>&, Activation, Index, const T*, Index, const T*,  \
+                                       Index, const T*, const T*, T*, Index);
+STEEPEST_DENSE(float)
+STEEPEST_DENSE(double)
+#undef STEEPEST_DENSE
 
 }  // namespace steepest::STEEPEST_ISA

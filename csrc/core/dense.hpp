@@ -97,7 +97,7 @@ void dense_forward(const DenseLayout<T>& layer, Activation activation, Index row
                    const T* theta, T* output, Index output_stride);  // (rows, n_out)
 
 // The part of d_weights = input^T d_z that one thread computes, and d_bias = sum over rows of d_z, given to
-// the sink piece by piece. Sums run over the rows in order; pieces depend on the layer's shape alone.
+// the sink piece by piece. The order of sums and the pieces depend on the layer's shape alone.
 template <class T>
 void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T* input,
                                Index input_stride,            // (rows, n_in); padded if transposed

@@ -53,9 +53,10 @@ struct GradientSink {
     // That piece is complete; it may be overwritten.
     void operator()(Kind kind, Index offset, T* piece, Index n, PieceNorms& norms) const {
         if (!first) add(piece, gradient + offset, n);
-        if (last && at_once) return finish(kind, offset, piece, n, norms);
-        if (piece != gradient + offset)
-            std::memcpy(gradient + offset, piece, static_cast<std::size_t>(n) * sizeof(T));
+        if (last && at_once)
+            finish(kind, offset, piece, n, norms);
+        else
+            keep(offset, piece, n);
     }
 
     // What happens to a gradient that is the whole sum.
@@ -67,14 +68,18 @@ struct GradientSink {
         if (measure) norms.note(offset, largest ? largest_magnitude(piece, n) : sum_of_squares(piece, n));
         if (step)
             (*step)(offset, n, piece, kind == Kind::weights);
-        else if (piece != gradient + offset)
-            std::memcpy(gradient + offset, piece, static_cast<std::size_t>(n) * sizeof(T));
+        else
+            keep(offset, piece, n);
     }
 
     // Whether finish is a step that treats all parameters alike.
     bool only_steps() const { return step && !step->decays() && l2 == 0 && !no_bias && !measure; }
 
   private:
+    void keep(Index offset, const T* piece, Index n) const {
+        if (piece != gradient + offset)  // where place() may have put it
+            std::memcpy(gradient + offset, piece, static_cast<std::size_t>(n) * sizeof(T));
+    }
     static void add(T* piece, const T* sum, Index n) {
         for (Index i = 0; i < n; i += width<T>) store(piece + i, load(sum + i) + load(piece + i));
     }

@@ -1,5 +1,6 @@
-// Matrix products. Every entry of a product is one chain of fused multiply-adds over k, in index order, so
-// the bits depend neither on tiles and blocks nor on who computes them.
+// Matrix products. Every entry of a product is one chain of fused multiply-adds over k, in index order (with
+// few columns: virtual lanes over k, or four chains, for those lack the entries to hide a chain's latency),
+// so the bits depend neither on tiles and blocks nor on who computes them.
 //
 // The right-hand side is read in panels of `panel_columns<T>` columns. Weights lie in memory as panels (each
 // panel row-major), other matrices are row-major and copied into panels first when they are large. Blocks
@@ -409,6 +410,10 @@ void row_products(Index rows, Index outputs, Index depth_padded, const T* a, Ind
 // Sums over few rows of output are long chains of additions that wait for each other. So they run in four,
 // over the rows i mod 4, and end as (0 + 2) + (1 + 3).
 inline constexpr Index sum_chains = 4;
+template <class V>
+STEEPEST_INLINE V sum_of_chains(V c0, V c1, V c2, V c3) {
+    return (c0 + c2) + (c1 + c3);
+}
 
 // term(i, v, sum) adds row i's share of vector v to sum; out receives `Vectors` vectors.
 template <int Vectors, class T, class Term>
@@ -427,7 +432,7 @@ STEEPEST_INLINE void sum_rows(Index rows, T* out, Term&& term) {
         if (i + c < rows) sum[c][v] = term(i + c, v, sum[c][v]);
     });
     unrolled<Vectors>([&](auto v) __attribute__((always_inline)) {
-        store(out + v * width<T>, (sum[0][v] + sum[2][v]) + (sum[1][v] + sum[3][v]));
+        store(out + v * width<T>, sum_of_chains(sum[0][v], sum[1][v], sum[2][v], sum[3][v]));
     });
 }
 
@@ -436,7 +441,7 @@ template <class T>
 T strided_sum(Index rows, const T* d, Index stride) {
     T sum[sum_chains] = {};
     for (Index i = 0; i < rows; ++i) sum[i % sum_chains] += d[i * stride];
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    return sum_of_chains(sum[0], sum[1], sum[2], sum[3]);
 }
 
 // out[j] = sum_i m[i, j]

@@ -85,7 +85,7 @@ void backward_rows(const Network<T>& network, Index rows, const T* x, const T* h
             if (i + c < rows) row(i + c, c);
         });
         auto total = [](const Vec<T>* s)
-                         __attribute__((always_inline)) { return (s[0] + s[2]) + (s[1] + s[3]); };
+                         __attribute__((always_inline)) { return sum_of_chains(s[0], s[1], s[2], s[3]); };
         store(gradient + above.weights_offset + j, total(d_w));
         store(gradient + below.bias_offset + j, total(d_b));
         for (int k = 0; k < Inputs; ++k)
