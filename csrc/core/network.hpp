@@ -75,16 +75,12 @@ class Network {
         return sum * static_cast<double>(rows);
     }
 
-    // Rows that go through the network together: as many as keep the activations in the second-level cache,
-    // but many if the gradient, which is added up over the blocks, is large itself. A function of the widths
-    // alone, because it decides the order of sums.
+    // Rows that go through the network together: few enough that their activations stay near, and more if the
+    // gradient, which is added up over the blocks, is large itself. A function of the widths alone, because
+    // it decides the order of sums.
     Index block_rows() const {
-        constexpr Index most = 1024, cache = 512 * 1024 / static_cast<Index>(sizeof(T));
-        Index total = 0;
-        for (Index l = 0; l <= depth(); ++l) total += stride(l);
-        const Index fit = cache / (total > 0 ? total : 1) / 16 * 16;
-        if (4 * size_ > cache || fit > most) return most;
-        return fit < 128 ? 128 : fit;
+        constexpr Index large = (Index{1} << 22) / static_cast<Index>(sizeof(T));
+        return size_ > large ? 512 : 256;
     }
 
   private:
