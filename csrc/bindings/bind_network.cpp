@@ -91,13 +91,11 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
         ReleaseGil release(rows * w.size());
         Buffer<T> theta(layer.end()), gradient(layer.end()), no_bias(layer.n_out);
         Buffer<T> input(rows * in_stride), d_input(rows * in_stride), d_z(rows * out_stride);
-        Buffer<T> transposed(layer.n_out * in_stride);
         layer.pack(w.data, no_bias.data(), theta.data());
         copy_rows(rows, layer.n_in, x.data, layer.n_in, input.data(), in_stride);
         copy_rows(rows, layer.n_out, d_a.data, layer.n_out, d_z.data(), out_stride);
         for (Index i = 0; i < rows; ++i)
             activation_backward_in_place(activation, a.row(i), d_z.data() + i * out_stride, layer.n_out);
-        if (!layer.transposed) layer.pack_transpose(theta.data(), transposed.data(), 0, 1);
         PackBuffers<T> buffers;
         PieceNorms norms;
         GradientSink<T> sink;
@@ -105,7 +103,7 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
         dense_backward_parameters(layer, rows, input.data(), in_stride, d_z.data(), out_stride, sink, 0, 1,
                                   buffers, norms);
         dense_backward_input(layer, Activation::identity, rows, input.data(), in_stride, d_z.data(),
-                             out_stride, theta.data(), transposed.data(), d_input.data(), in_stride);
+                             out_stride, theta.data(), d_input.data(), in_stride, buffers);
         layer.unpack(gradient.data(), d_w, d_b);
         copy_rows(rows, layer.n_in, d_input.data(), in_stride, d_x, layer.n_in);
     }

@@ -36,6 +36,38 @@ void dense_forward(const DenseLayout<T>& layer, Activation activation, Index row
         for (Index o = layer.n_out; o < layer.columns; ++o) output[i * output_stride + o] = 0;
 }
 
+// f(o, count), count a constant, for groups of so many outputs that a register tile holds their sums.
+template <class F>
+void for_output_groups(Index n_out, F&& f) {
+    constexpr Index most = tile_rows > 8 ? 8 : 6;
+    const Index groups = (n_out + most - 1) / most;
+    for (Index g = 0; g < groups; ++g) {
+        const Index o = n_out * g / groups;
+        switch (n_out * (g + 1) / groups - o) {
+            case 3:
+                f(o, std::integral_constant<int, 3>{});
+                break;
+            case 4:
+                f(o, std::integral_constant<int, 4>{});
+                break;
+            case 5:
+                f(o, std::integral_constant<int, 5>{});
+                break;
+            case 6:
+                f(o, std::integral_constant<int, 6>{});
+                break;
+            case 7:
+                f(o, std::integral_constant<int, 7>{});
+                break;
+            default:
+                f(o, std::integral_constant<int, 8>{});
+        }
+    }
+}
+
+// Fewer outputs than this are summed one by one, in four chains each.
+inline constexpr Index few_outputs = 4;
+
 // The share of a layer with few outputs, stored transposed: d_weights (n_out, n_in) = d_z^T input.
 template <class T>
 void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T* input,
@@ -44,18 +76,26 @@ void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T
                                 const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
                                 PieceNorms& norms) {
     using Kind = typename GradientSink<T>::Kind;
-    constexpr Index piece_columns = 16 * lanes<T>;
-    static_assert(piece_columns <= Blocking<T>::piece_size);
+    constexpr Index piece_columns = 8 * lanes<T>;
+    static_assert(8 * piece_columns <= Blocking<T>::piece_size);
     const Index units = (layer.columns + piece_columns - 1) / piece_columns;
     for (Index unit = units * share / shares; unit < units * (share + 1) / shares; ++unit) {
         const Index first = unit * piece_columns;
-        const Index end = layer.columns - first < piece_columns ? layer.columns : first + piece_columns;
-        for (Index o = 0; o < layer.n_out; ++o) {
-            const Index offset = layer.weights_offset + o * layer.columns + first;
-            T* piece = sink.place(offset, buffers.piece.data());
-            weighted_column_sums(rows, end - first, d_z + o, d_stride, input + first, input_stride, piece);
-            sink(Kind::weights, offset, piece, end - first, norms);
+        const Index here = layer.columns - first < piece_columns ? layer.columns - first : piece_columns;
+        const Index offset = layer.weights_offset + first;
+        for (Index o = 0; o < layer.n_out && layer.n_out < few_outputs; ++o) {
+            T* piece = sink.place(offset + o * layer.columns, buffers.piece.data());
+            weighted_column_sums(rows, here, d_z + o, d_stride, input + first, input_stride, piece);
+            sink(Kind::weights, offset + o * layer.columns, piece, here, norms);
         }
+        if (layer.n_out < few_outputs) continue;
+        for_output_groups(layer.n_out, [&](Index o, auto count) {
+            T* piece = buffers.piece.data();  // (count, here)
+            few_weighted_column_sums<decltype(count)::value>(rows, here, d_z + o, d_stride, input + first,
+                                                             input_stride, piece, here);
+            for (Index q = 0; q < count; ++q)
+                sink(Kind::weights, offset + (o + q) * layer.columns, piece + q * here, here, norms);
+        });
     }
     if (share > 0) return;
     T* piece = sink.place(layer.bias_offset, buffers.piece.data());
@@ -64,17 +104,16 @@ void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T
     sink(Kind::bias, layer.bias_offset, piece, layer.bias_size, norms);
 }
 
-// epilogue(i, j, sum_o d_z[i, o] w[o, j...]) for few outputs o, whose weights stay in registers while rows
-// pass.
-template <class T, class Count, class Epilogue>
-STEEPEST_INLINE void narrow_backward_input(Index rows, Count n_out, Index columns, const T* d_z,
-                                           Index d_stride,
-                                           const T* w,  // (n_out, columns)
+// epilogue(i, j, sum_o d_z[i, o] w[o, j...]) for one output or two, whose weights stay in registers while
+// rows pass.
+template <int Outputs, class T, class Epilogue>
+STEEPEST_INLINE void narrow_backward_input(Index rows, Index columns, const T* d_z, Index d_stride,
+                                           const T* w,  // (Outputs, columns)
                                            Epilogue& epilogue) {
     for (Index j = 0; j < columns; j += lanes<T>)
         for (Index i = 0; i < rows; ++i) {
             Lanes<T> sum = Lanes<T>::zero();
-            for (Index o = 0; o < n_out; ++o) {
+            for (Index o = 0; o < Outputs; ++o) {
                 const Vec<T> factor = splat(d_z[i * d_stride + o]);
                 for (int p = 0; p < Lanes<T>::parts; ++p)
                     sum.part[p] = fma(factor, load(w + o * columns + j + p * width<T>), sum.part[p]);
@@ -139,29 +178,30 @@ void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T*
 
 template <class T>
 void dense_backward_input(const DenseLayout<T>& layer, Activation activation, Index rows, const T* input,
-                          Index input_stride,            // (rows, n_in), padded
-                          const T* d_z, Index d_stride,  // (rows, n_out)
-                          const T* theta,
-                          const T* transposed_weights,         // (n_out, n_in) in panels
-                          T* d_input, Index d_input_stride) {  // (rows, n_in), padded
+                          Index input_stride,                                // (rows, n_in), padded
+                          const T* d_z, Index d_stride,                      // (rows, n_out)
+                          const T* theta, T* d_input, Index d_input_stride,  // (rows, n_in), padded
+                          PackBuffers<T>& buffers) {
     with_activation(activation, [&](auto kind) {
         auto epilogue = [=](Index i, Index j, Vec<T> sum) __attribute__((always_inline)) {
             const Vec<T> a = load(input + i * input_stride + j);
             store(d_input + i * d_input_stride + j, activation_backward<decltype(kind)::value>(a, sum));
         };
         const T* weights = theta + layer.weights_offset;
-        if (layer.transposed) {
-            if (layer.n_out == 1)
-                narrow_backward_input(rows, std::integral_constant<Index, 1>{}, layer.columns, d_z, d_stride,
-                                      weights, epilogue);
-            else
-                narrow_backward_input(rows, layer.n_out, layer.columns, d_z, d_stride, weights, epilogue);
-            return;
-        }
-        const Index columns = padded<T>(layer.n_in);
-        multiply(rows, columns, layer.n_out, d_z, d_stride,
-                 Panels<T>::packed(transposed_weights, layer.n_out, columns), d_input, d_input_stride,
-                 epilogue);
+        if (layer.transposed && layer.n_out == 1)
+            return narrow_backward_input<1>(rows, layer.columns, d_z, d_stride, weights, epilogue);
+        if (layer.transposed && layer.n_out == 2)
+            return narrow_backward_input<2>(rows, layer.columns, d_z, d_stride, weights, epilogue);
+        const Index depth = layer.n_out < Blocking<T>::depth ? layer.n_out : Blocking<T>::depth;
+        buffers.right.reserve(depth * panel_columns<T>);
+        const auto lying = Panels<T>::row_major(weights, layer.columns, layer.columns);
+        multiply(
+            rows, padded<T>(layer.n_in), layer.n_out, d_z, d_stride,
+            [&](Index j, Index k0, Index k1) {
+                return layer.transposed ? lying(j, k0)
+                                        : layer.transposed_panel(theta, j, k0, k1, buffers.right.data());
+            },
+            d_input, d_input_stride, epilogue);
     });
 }
 
@@ -171,7 +211,7 @@ void dense_backward_input(const DenseLayout<T>& layer, Activation activation, In
     template void dense_backward_parameters(const DenseLayout<T>&, Index, const T*, Index, const T*, Index,  \
                                             const GradientSink<T>&, int, int, PackBuffers<T>&, PieceNorms&); \
     template void dense_backward_input(const DenseLayout<T>&, Activation, Index, const T*, Index, const T*,  \
-                                       Index, const T*, const T*, T*, Index);
+                                       Index, const T*, T*, Index, PackBuffers<T>&);
 STEEPEST_DENSE(float)
 STEEPEST_DENSE(double)
 #undef STEEPEST_DENSE

@@ -1,8 +1,8 @@
 // The dense layer: output = activation(input W + b), its backward pass, and how its parameters lie in memory.
 //
 // Parameters live in one flat vector, padded so that no kernel has a tail. W (n_in, n_out) is stored in
-// panels of columns, with the outputs in the lanes; a layer with few outputs is stored transposed, (n_out,
-// n_in) row-major with the inputs in the lanes, so that lanes are not wasted. Padding starts at 0 and its
+// panels of columns, with the outputs in the lanes; a layer whose few outputs would waste many of them is
+// stored transposed, (n_out, n_in) row-major with the inputs in the lanes. Padding starts at 0 and its
 // gradient is always 0, so every optimizer keeps it at 0.
 #pragma once
 
@@ -21,8 +21,9 @@ struct DenseLayout {
     Index bias_offset = 0, bias_size = 0;
 
     DenseLayout(Index n_inputs, Index n_outputs, Index offset) : n_in(n_inputs), n_out(n_outputs) {
-        transposed =
-            2 * n_out <= lanes<T> && (n_out == 1 || n_out * padded<T>(n_in) < n_in * padded<T>(n_out));
+        // Sums over lanes cost a row and output about as much as a block of lanes more.
+        transposed = n_out == 1 ||
+                     (n_out < 2 * lanes<T> && n_out * (padded<T>(n_in) + lanes<T>) < n_in * padded<T>(n_out));
         columns = padded<T>(transposed ? n_in : n_out);
         weights_offset = offset;
         weights_size = columns * (transposed ? n_out : n_in);
@@ -58,22 +59,20 @@ struct DenseLayout {
         return Panels<T>::packed(theta + weights_offset, n_in, columns);
     }
 
-    // One of `shares` parts of W^T (n_out, n_in) in panels, for the backward pass of a layer that is stored
-    // the other way.
-    void pack_transpose(const T* theta, T* to, int share, int shares) const {
-        const T* w = theta + weights_offset;
-        const Index to_columns = padded<T>(n_in),
-                    panels = (columns + panel_columns<T> - 1) / panel_columns<T>;
-        for (Index panel = panels * share / shares; panel < panels * (share + 1) / shares; ++panel) {
-            const Index j = panel * panel_columns<T>;
-            const Index here = columns - j < panel_columns<T> ? columns - j : panel_columns<T>;
-            const Index count = n_out - j < here ? n_out - j : here;
-            for (Index i = 0; i < n_in; i += panel_columns<T>) {
-                const Index i_here = to_columns - i < panel_columns<T> ? to_columns - i : panel_columns<T>;
-                const Index i_count = n_in - i < i_here ? n_in - i : i_here;
-                transpose(i_count, count, w + j * n_in + i * here, here, to + i * n_out + j * i_here, i_here);
-            }
+    // Rows k0 ... k1 (k0 begins a panel) of W^T (n_out, n_in), of a panel of its columns from j on, for the
+    // backward pass of a layer that is stored the other way.
+    typename Panels<T>::Place transposed_panel(const T* theta, Index j, Index k0, Index k1, T* to) const {
+        const Index to_columns =
+            padded<T>(n_in) - j < panel_columns<T> ? padded<T>(n_in) - j : panel_columns<T>;
+        const Index count = n_in - j < to_columns ? n_in - j : to_columns;
+        for (Index k = k0; k < k1; k += panel_columns<T>) {
+            const Index here = columns - k < panel_columns<T> ? columns - k : panel_columns<T>;
+            transpose(count, k1 - k < here ? k1 - k : here, theta + weights_offset + k * n_in + j * here,
+                      here, to + (k - k0) * to_columns, to_columns);
         }
+        for (Index k = 0; k < k1 - k0 && count < to_columns; ++k)
+            for (Index i = count; i < to_columns; ++i) to[k * to_columns + i] = 0;
+        return {to, to_columns};
     }
 
   private:
@@ -106,14 +105,12 @@ void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T*
                                PieceNorms& norms);
 
 // d_input = (d_z W^T) * activation'(input), where `activation` is that of the layer below, whose output
-// `input` is. Overwrites d_input. `transposed_weights` is W^T in panels unless the layer is stored
-// transposed.
+// `input` is. Overwrites d_input.
 template <class T>
 void dense_backward_input(const DenseLayout<T>& layer, Activation activation, Index rows, const T* input,
-                          Index input_stride,            // (rows, n_in), padded
-                          const T* d_z, Index d_stride,  // (rows, n_out)
-                          const T* theta,
-                          const T* transposed_weights,        // (n_out, n_in) in panels
-                          T* d_input, Index d_input_stride);  // (rows, n_in), padded
+                          Index input_stride,                                // (rows, n_in), padded
+                          const T* d_z, Index d_stride,                      // (rows, n_out)
+                          const T* theta, T* d_input, Index d_input_stride,  // (rows, n_in), padded
+                          PackBuffers<T>& buffers);
 
 }  // namespace steepest::STEEPEST_ISA

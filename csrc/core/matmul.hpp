@@ -22,13 +22,24 @@ inline constexpr Index panel_columns = 2 * lanes<T>;
 // wide).
 template <class T>
 struct Panels {
+    struct Place {
+        const T* data;
+        Index stride;
+    };
     const T* data;
-    Index panel_step, row_stride, last_stride;
+    Index columns, panel_step, row_stride, last_stride;
 
-    static Panels row_major(const T* data, Index stride) { return {data, panel_columns<T>, stride, stride}; }
+    static Panels row_major(const T* data, Index columns, Index stride) {
+        return {data, columns, panel_columns<T>, stride, stride};
+    }
     static Panels packed(const T* data, Index depth, Index columns) {
         const Index last = columns % panel_columns<T>;
-        return {data, panel_columns<T> * depth, panel_columns<T>, last ? last : panel_columns<T>};
+        return {data, columns, panel_columns<T> * depth, panel_columns<T>, last ? last : panel_columns<T>};
+    }
+    // From row k0 of the panel that begins with column j.
+    Place operator()(Index j, Index k0, Index = 0) const {
+        const Index stride = j + panel_columns<T> >= columns ? last_stride : row_stride;
+        return {data + j / panel_columns<T> * panel_step + k0 * stride, stride};
     }
 };
 
@@ -142,11 +153,19 @@ STEEPEST_INLINE void sweep_columns(Index i0, Index i1, Index j, Index depth, con
                                                            partial.out ? at : nullptr, partial.stride);
         i += count;
     };
+    if constexpr (tile_rows > 8) {
+        // Two or three rows too many for whole tiles and a four: 8 + 8 costs less than 14 and 2.
+        if (i1 - i >= 16 && (i1 - i) % tile_rows % 4 >= 2) {
+            run(std::integral_constant<int, 8>{});
+            run(std::integral_constant<int, 8>{});
+        }
+    }
     while (i + tile_rows <= i1) run(std::integral_constant<int, tile_rows>{});
     if constexpr (tile_rows > 8)
         if (i + 8 <= i1) run(std::integral_constant<int, 8>{});
     if (i + 4 <= i1) run(std::integral_constant<int, 4>{});
-    while (i < i1) run(std::integral_constant<int, 1>{});
+    if (i + 2 <= i1) run(std::integral_constant<int, 2>{});
+    if (i < i1) run(std::integral_constant<int, 1>{});
 }
 
 // The rows i0 ... i1 of the columns j0 ... j1, which lie in one panel; b points at B(k0, j0).
@@ -214,11 +233,12 @@ struct Blocking {
 };
 
 // epilogue(i, j, sums) is called once for each row i and each vector of columns j, j+1, ..., with
-// sums = sum_k A(i, k) B(k, j...). `partial`, if given, is memory of the product's own shape that the
-// epilogue is about to overwrite; with it, long sums are taken in parts of k.
-template <class T, class Epilogue>
+// sums = sum_k A(i, k) B(k, j...). panel(j, k0, k1) says where the rows k0 ... k1 of the panel of column j
+// lie, and how far apart; it is asked again for each block of rows. `partial`, if given, is memory of the
+// product's own shape that the epilogue is about to overwrite; with it, long sums are taken in parts of k.
+template <class T, class Panel, class Epilogue>
 void multiply(Index rows, Index columns, Index depth, const T* a, Index a_stride,  // (rows, depth)
-              Panels<T> b,                                                         // (depth, columns)
+              Panel&& panel,                                                       // (depth, columns)
               T* partial, Index partial_stride, Epilogue&& epilogue) {
     const Index block_depth = partial ? Blocking<T>::depth : depth;
     for (Index k0 = 0; k0 < depth || k0 == 0; k0 += block_depth) {
@@ -228,12 +248,10 @@ void multiply(Index rows, Index columns, Index depth, const T* a, Index a_stride
         const PartialSums<T> sums{partial, partial_stride, k0 > 0, k1 < depth};
         for (Index i = 0; i < rows; i += block_rows)
             for (Index j = 0; j < columns; j += panel_columns<T>) {
-                const bool last = j + panel_columns<T> >= columns;
-                const Index b_stride = last ? b.last_stride : b.row_stride;
+                const auto [b, b_stride] = panel(j, k0, k1);
                 sweep_panel(i, rows - i < block_rows ? rows : i + block_rows, j,
-                            last ? columns : j + panel_columns<T>, k1 - k0, left,
-                            b.data + j / panel_columns<T> * b.panel_step + k0 * b_stride, b_stride, sums,
-                            epilogue);
+                            columns - j < panel_columns<T> ? columns : j + panel_columns<T>, k1 - k0, left, b,
+                            b_stride, sums, epilogue);
             }
         if (k1 == depth) break;
     }
@@ -291,7 +309,7 @@ void multiply_transposed(const PieceGrid<T>& grid, const Part& part, Index depth
     const Index part_columns = part.j1 - part.j0;
     if (part.i1 <= part.i0 || part_columns <= 0) return;
     const bool pack = Blocking<T>::is_large(depth, part_columns) && part.i1 - part.i0 >= 4 * tile_rows;
-    Panels<T> right = Panels<T>::row_major(b + part.j0, b_stride);
+    Panels<T> right = Panels<T>::row_major(b + part.j0, part_columns, b_stride);
     if (pack) {
         buffers.right.reserve(depth * part_columns);
         pack_panels(depth, part.j0, part.j1, b, b_stride, buffers.right.data());
@@ -302,15 +320,12 @@ void multiply_transposed(const PieceGrid<T>& grid, const Part& part, Index depth
         T* const piece = place(i0, j0, buffers.piece.data());
         T* panel = piece;
         for (Index j = j0; j < j1; j += panel_columns<T>) {
-            const bool last = j + panel_columns<T> >= part.j1;
             const Index end = j + panel_columns<T> < j1 ? j + panel_columns<T> : j1, here = end - j;
-            const Index right_stride = last ? right.last_stride : right.row_stride;
+            const auto [from, stride] = right(j - part.j0, 0);
             auto keep = [=](Index i, Index column, Vec<T> sum) __attribute__((always_inline)) {
                 store(panel + (i - i0) * here + (column - j), sum);
             };
-            sweep_panel(i0, i1, j, end, depth, left,
-                        right.data + (j - part.j0) / panel_columns<T> * right.panel_step, right_stride,
-                        PartialSums<T>{}, keep);
+            sweep_panel(i0, i1, j, end, depth, left, from, stride, PartialSums<T>{}, keep);
             panel += (i1 - i0) * here;
         }
         done(i0, j0, piece, panel - piece);
@@ -338,11 +353,9 @@ template <class T, int Depth, class Epilogue>
 STEEPEST_INLINE void multiply_shallow(Index rows, Index columns, const T* a, Index a_stride,  // (rows, Depth)
                                       const Panels<T>& b, Epilogue epilogue) {  // (Depth, columns)
     for (Index j = 0; j < columns; j += width<T>) {
-        const Index panel = j / panel_columns<T>;
-        const bool last = (panel + 1) * panel_columns<T> >= columns;
-        const T* at = b.data + panel * b.panel_step + j % panel_columns<T>;
+        const auto [at, stride] = b(j / panel_columns<T> * panel_columns<T>, 0);
         Vec<T> b_row[Depth];
-        for (Index k = 0; k < Depth; ++k) b_row[k] = load(at + k * (last ? b.last_stride : b.row_stride));
+        for (Index k = 0; k < Depth; ++k) b_row[k] = load(at + j % panel_columns<T> + k * stride);
         for (Index i = 0; i < rows; ++i) {
             Vec<T> sum{};
             for (Index k = 0; k < Depth; ++k) sum = fma(splat(a[i * a_stride + k]), b_row[k], sum);
@@ -351,23 +364,32 @@ STEEPEST_INLINE void multiply_shallow(Index rows, Index columns, const T* a, Ind
     }
 }
 
-// sum_k a[r, k] w[k] of width<T> rows, in virtual lanes over k.
-template <class T>
-STEEPEST_INLINE Vec<T> row_group_products(Index depth_padded, const T* a, Index a_stride, const T* w) {
-    constexpr int together = width<T>, parts = Lanes<T>::parts;
-    Lanes<T> sum[together];
-    unrolled<together>([&](int r) __attribute__((always_inline)) { sum[r] = Lanes<T>::zero(); });
-    for (Index k = 0; k < depth_padded; k += lanes<T>)
-        unrolled<parts>([&](int p) __attribute__((always_inline)) {
-            const Vec<T> w_vector = load(w + k + p * width<T>);
-            unrolled<together>([&](int r) __attribute__((always_inline)) {
-                sum[r].part[p] = fma(load(a + r * a_stride + k + p * width<T>), w_vector, sum[r].part[p]);
+// sum_k a[r, k] w[o, k] for `Outputs` rows o of w and width<T> / Outputs rows r of a, in virtual lanes over
+// k: the vector's entry r * Outputs + o.
+template <int Outputs, class T>
+STEEPEST_INLINE Vec<T> row_tile(Index depth_padded, const T* a, Index a_stride, const T* w, Index w_stride) {
+    constexpr int n = width<T>, rows = n / Outputs;
+    Lanes<T> sum[n];
+    unrolled<Lanes<T>::parts>([&](int p) __attribute__((always_inline)) {  // as many sums as registers hold
+        Vec<T> chain[n];
+        unrolled<n>([&](int c) __attribute__((always_inline)) { chain[c] = Vec<T>{}; });
+        for (Index k = p * n; k < depth_padded; k += lanes<T>) {
+            Vec<T> factor[Outputs];
+            unrolled<Outputs>([&](int o)
+                                  __attribute__((always_inline)) { factor[o] = load(w + o * w_stride + k); });
+            unrolled<rows>([&](int r) __attribute__((always_inline)) {
+                const Vec<T> row = load(a + r * a_stride + k);
+                unrolled<Outputs>([&](int o) __attribute__((always_inline)) {
+                    chain[r * Outputs + o] = fma(row, factor[o], chain[r * Outputs + o]);
+                });
             });
-        });
+        }
+        unrolled<n>([&](int c) __attribute__((always_inline)) { sum[c].part[p] = chain[c]; });
+    });
     return sums<T>(sum);
 }
 
-// The same sum for one row.
+// The same sum for one row and one output.
 template <class T>
 STEEPEST_INLINE T row_product(Index depth_padded, const T* a, const T* w) {
     Lanes<T> sum = Lanes<T>::zero();
@@ -379,6 +401,31 @@ STEEPEST_INLINE T row_product(Index depth_padded, const T* a, const T* w) {
     return sum.sum();
 }
 
+// row_products for `Outputs` outputs.
+template <int Outputs, class T>
+void few_row_products(Index rows, Index depth_padded, const T* a, Index a_stride, const T* w, Index w_stride,
+                      const T* bias, T* out, Index out_stride) {
+    constexpr Index together = width<T> / Outputs;
+    T biases[width<T>], entries[width<T>];
+    for (Index e = 0; e < width<T>; ++e) biases[e] = bias[e % Outputs];
+    const Vec<T> shift = load(biases);
+    Index i = 0;
+    for (; i + together <= rows; i += together) {
+        const Vec<T> total = row_tile<Outputs>(depth_padded, a + i * a_stride, a_stride, w, w_stride) + shift;
+        T* to = out + i * out_stride;
+        if (out_stride == Outputs) {
+            store(to, total);
+            continue;
+        }
+        store(entries, total);
+        for (Index r = 0; r < together; ++r)
+            for (Index o = 0; o < Outputs; ++o) to[r * out_stride + o] = entries[r * Outputs + o];
+    }
+    for (; i < rows; ++i)
+        for (Index o = 0; o < Outputs; ++o)
+            out[i * out_stride + o] = row_product(depth_padded, a + i * a_stride, w + o * w_stride) + bias[o];
+}
+
 // out[i * out_stride + o] = bias[o] + sum_k a[i, k] w[o, k], for few rows o of w. Rows of a and w are padded
 // with zeros (at least one of the two) to whole lane blocks.
 template <class T>
@@ -386,24 +433,20 @@ void row_products(Index rows, Index outputs, Index depth_padded, const T* a, Ind
                   const T* w, Index w_stride,  // (outputs, depth)
                   const T* bias,               // (outputs,)
                   T* out, Index out_stride) {  // (rows, outputs)
-    constexpr Index together = width<T>;
-    for (Index o = 0; o < outputs; ++o) {
-        const T* w_row = w + o * w_stride;
-        Index i = 0;
-        for (; i + together <= rows; i += together) {
-            const Vec<T> total =
-                row_group_products(depth_padded, a + i * a_stride, a_stride, w_row) + bias[o];
-            T* to = out + i * out_stride + o;
-            if (out_stride == 1) {
-                store(to, total);
-                continue;
-            }
-            T entries[together];
-            store(entries, total);
-            for (Index r = 0; r < together; ++r) to[r * out_stride] = entries[r];
-        }
-        for (; i < rows; ++i)
-            out[i * out_stride + o] = row_product(depth_padded, a + i * a_stride, w_row) + bias[o];
+    constexpr Index block = 4 * width<T>;      // rows that stay near while all outputs use them
+    for (Index first = 0; first < rows; first += block) {
+        const Index count = rows - first < block ? rows - first : block;
+        Index o = 0;
+        auto run = [&](auto n) {
+            few_row_products<decltype(n)::value>(count, depth_padded, a + first * a_stride, a_stride,
+                                                 w + o * w_stride, w_stride, bias + o,
+                                                 out + first * out_stride + o, out_stride);
+            o += n;
+        };
+        if constexpr (width<T> >= 4)
+            while (o + 4 <= outputs) run(std::integral_constant<int, 4>{});
+        while (o + 2 <= outputs) run(std::integral_constant<int, 2>{});
+        if (o < outputs) run(std::integral_constant<int, 1>{});
     }
 }
 
@@ -444,27 +487,53 @@ T strided_sum(Index rows, const T* d, Index stride) {
     return sum_of_chains(sum[0], sum[1], sum[2], sum[3]);
 }
 
+// Calls f with 4 (if they fit into registers) or 2, and at last perhaps 1 vectors of columns, from j on.
+template <class T, class F>
+STEEPEST_INLINE void for_vectors(Index columns, F&& f) {
+    Index j = 0;
+    if constexpr (vector_registers == 32)
+        for (; j + 4 * width<T> <= columns; j += 4 * width<T>) f(std::integral_constant<int, 4>{}, j);
+    for (; j + 2 * width<T> <= columns; j += 2 * width<T>) f(std::integral_constant<int, 2>{}, j);
+    if (j < columns) f(std::integral_constant<int, 1>{}, j);
+}
+
 // out[j] = sum_i m[i, j]
 template <class T>
 void column_sums(Index rows, Index columns, const T* m, Index stride, T* out) {  // (rows, columns), padded
-    for (Index j = 0; j < columns; j += width<T>)
-        sum_rows<1>(rows, out + j, [=](Index i, int, Vec<T> sum) __attribute__((always_inline)) {
-            return sum + load(m + i * stride + j);
-        });
+    for_vectors<T>(columns, [&](auto vectors, Index j) {
+        sum_rows<decltype(vectors)::value>(rows, out + j,
+                                           [=](Index i, int v, Vec<T> sum) __attribute__((always_inline)) {
+                                               return sum + load(m + i * stride + j + v * width<T>);
+                                           });
+    });
 }
 
 // out[j] = sum_i d[i] m[i, j]
 template <class T>
 void weighted_column_sums(Index rows, Index columns, const T* d, Index d_stride,  // (rows,)
                           const T* m, Index stride, T* out) {                     // (rows, columns), padded
-    auto term = [=](Index j) {
-        return [=](Index i, int v, Vec<T> sum) __attribute__((always_inline)) {
-            return fma(splat(d[i * d_stride]), load(m + i * stride + j + v * width<T>), sum);
-        };
+    for_vectors<T>(columns, [&](auto vectors, Index j) {
+        sum_rows<decltype(vectors)::value>(
+            rows, out + j, [=](Index i, int v, Vec<T> sum) __attribute__((always_inline)) {
+                return fma(splat(d[i * d_stride]), load(m + i * stride + j + v * width<T>), sum);
+            });
+    });
+}
+
+// out[o * out_stride + j] = sum_i d[i, o] m[i, j] for `Outputs` columns o of d, enough for one chain each.
+template <int Outputs, class T>
+void few_weighted_column_sums(Index rows, Index columns, const T* d, Index d_stride,  // (rows, Outputs)
+                              const T* m, Index stride,                               // (rows, columns)
+                              T* out, Index out_stride) {
+    auto keep = [=](Index o, Index j, Vec<T> sum)
+                    __attribute__((always_inline)) { store(out + o * out_stride + j, sum); };
+    auto tile = [&](auto vectors, Index j) __attribute__((always_inline)) {
+        multiply_tile<T, Outputs, decltype(vectors)::value, false>(0, j, rows, d, d_stride, m + j, stride,
+                                                                   keep, nullptr, nullptr, 0);
     };
     Index j = 0;
-    for (; j + 2 * width<T> <= columns; j += 2 * width<T>) sum_rows<2>(rows, out + j, term(j));
-    if (j < columns) sum_rows<1>(rows, out + j, term(j));
+    for (; j + 2 * width<T> <= columns; j += 2 * width<T>) tile(std::integral_constant<int, 2>{}, j);
+    if (j < columns) tile(std::integral_constant<int, 1>{}, j);
 }
 
 // t[j, i] = m[i, j]; only the first `rows` columns of t are written.

@@ -121,14 +121,11 @@ class NetworkObjective {
         pass_.begin(data_, rows);
         pass_.begin_loss();
         pass_.begin_backward();
-        const int shares = shares_for(work);
-        if (pass_.needs_transposed_weights())  // all of W^T must be there before any row goes back
-            for_shares(shares, [&](int share) { pass_.transpose_weights(theta, share, shares); });
         for_rows(rows.count, work, [&](int share, Index r0, Index r1) {
             Interrupt* interrupt = share == 0 ? interrupt_ : nullptr;
             pass_.forward(theta, r0, r1, interrupt);
             pass_.loss_backward(scale, r0, r1);
-            pass_.backward_rows(theta, r0, r1, interrupt);
+            pass_.backward_rows(theta, share, r0, r1, interrupt);
         });
         return pass_.loss();
     }

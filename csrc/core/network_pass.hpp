@@ -31,7 +31,6 @@ class NetworkPass {
         const auto depth = static_cast<std::size_t>(network.depth());
         activations_.resize(depth + 1);
         derivatives_.resize(depth + 1);
-        transposed_weights_.resize(depth);
     }
 
     const T* activation(Index l) const {
@@ -67,27 +66,8 @@ class NetworkPass {
         if (data_->weights && rows_.index) weights_.reserve(rows_.count);
     }
     void begin_backward() {
-        for (Index l = 1; l < network_.depth(); ++l) {
-            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
-            derivatives_[static_cast<std::size_t>(l)].reserve(rows_.count * network_.stride(l));
-            if (!layer.transposed)
-                transposed_weights_[static_cast<std::size_t>(l)].reserve(layer.n_out * padded<T>(layer.n_in));
-        }
-    }
-
-    // Whether backward_rows reads transposed weights, which need a pass over all of them first.
-    bool needs_transposed_weights() const {
         for (Index l = 1; l < network_.depth(); ++l)
-            if (!network_.layers()[static_cast<std::size_t>(l)].transposed) return true;
-        return false;
-    }
-    void transpose_weights(const T* theta, int share, int shares) {
-        for (Index l = 1; l < network_.depth(); ++l) {
-            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
-            if (!layer.transposed)
-                layer.pack_transpose(theta, transposed_weights_[static_cast<std::size_t>(l)].data(), share,
-                                     shares);
-        }
+            derivatives_[static_cast<std::size_t>(l)].reserve(rows_.count * network_.stride(l));
     }
 
     // Stops between layers when the interrupt has fired; the output means nothing then.
@@ -147,16 +127,16 @@ class NetworkPass {
     double loss() const { return sum(losses_.data(), rows_.count); }
 
     // dL/d pre-activation of every layer, from loss_backward's of the last.
-    void backward_rows(const T* theta, Index r0, Index r1, Interrupt* interrupt) {
+    void backward_rows(const T* theta, int share, Index r0, Index r1, Interrupt* interrupt) {
         if (shallow_) return;  // backward_parameters does it
         for (Index l = network_.depth() - 1; l > 0; --l) {
             if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
             const Index in_stride = network_.stride(l), out_stride = network_.stride(l + 1);
-            dense_backward_input(
-                network_.layers()[static_cast<std::size_t>(l)], network_.activation(l - 1), r1 - r0,
-                activation(l) + r0 * in_stride, in_stride, d_z(l + 1) + r0 * out_stride, out_stride, theta,
-                transposed_weights_[static_cast<std::size_t>(l)].data(),
-                derivatives_[static_cast<std::size_t>(l)].data() + r0 * in_stride, in_stride);
+            dense_backward_input(network_.layers()[static_cast<std::size_t>(l)], network_.activation(l - 1),
+                                 r1 - r0, activation(l) + r0 * in_stride, in_stride,
+                                 d_z(l + 1) + r0 * out_stride, out_stride, theta,
+                                 derivatives_[static_cast<std::size_t>(l)].data() + r0 * in_stride, in_stride,
+                                 threads_[static_cast<std::size_t>(share)].buffers);
         }
     }
 
@@ -264,7 +244,7 @@ class NetworkPass {
     const Network<T>& network_;
     const Dataset<T>* data_ = nullptr;
     Rows rows_;
-    std::vector<Buffer<T>> activations_, derivatives_, transposed_weights_;
+    std::vector<Buffer<T>> activations_, derivatives_;
     bool shallow_, gathers_ = true;
     const T* input_ = nullptr;
     Index input_stride_ = 0;
