@@ -77,7 +77,7 @@ def compiled(weights, biases, data, model, optimizer, *, schedule=None, stop=(),
         **settings,
     }
     config = descent_config(optimizer, schedule, stop, {}, **settings)
-    state = NetworkState.start(weights, biases, optimizer)
+    state = NetworkState(list(weights), list(biases))
     result = network_descent(state, data, None, model, config, None)
     assert result["exception"] is None
     return state, result
@@ -419,7 +419,7 @@ def test_a_descent_in_two_parts_is_one_descent(rng, dtype, optimizer):
     whole, _ = compiled(
         weights, biases, data, SQUARED, optimizer, schedule=schedule, stop=[MaxEpochs(5)]
     )
-    state = NetworkState.start(weights, biases, optimizer)
+    state = NetworkState(list(weights), list(biases))
     for epochs in (2, 3):
         config = descent_config(
             optimizer,
@@ -453,7 +453,7 @@ def test_validation_is_measured_after_each_epoch(rng, dtype):
         seed=SEED,
         by_points=False,
     )
-    state = NetworkState.start(weights, biases, st.SGD(0.1))
+    state = NetworkState(list(weights), list(biases))
     result = network_descent(state, data, held_out, {**SOFTMAX, "l2": 0.5}, config, None)
     output, _ = ref.relu_network_forward(
         in_float64(state.weights), in_float64(state.biases), in_float64(held_out.X)
@@ -572,7 +572,7 @@ def test_other_threads_run_during_a_descent(rng):
 
 def test_arguments_that_do_not_fit_change_nothing(rng):
     weights, biases, data = problem(rng, np.float64)
-    state = NetworkState.start(weights, biases, st.Adam())
+    state = NetworkState(list(weights), list(biases))
     config = descent_config(st.Adam(), None, [MaxSteps(3)], {}, batch_size=0, by_points=True)
     bad = Data(data.X[:, :-1].copy(), data.y)
     with pytest.raises(ValueError, match=r"."):

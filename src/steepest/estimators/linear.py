@@ -269,7 +269,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 start, self.fit_intercept, optimizer, moments, held_out, alpha, config, hook
             )
         else:
-            state = NetworkState.start([start[0]], [start[1]], optimizer)
+            state = NetworkState([start[0]], [start[1]])
             result = network_descent(
                 state,
                 scaling.apply(Data(X, y, weights)),
