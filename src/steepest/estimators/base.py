@@ -66,7 +66,6 @@ class NetworkState:
 
     def copy(self) -> NetworkState:
         """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
-
         slots = self.slots
         return NetworkState(
             [np.ascontiguousarray(w) for w in self.weights],  # an estimator's user has these

@@ -15,7 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
 from steepest import _native, kernels
-from steepest._validate import Array, check_choice, check_integer, check_number, plain
+from steepest._validate import (
+    Array,
+    check_choice,
+    check_integer,
+    check_number,
+    chunks,
+    plain,
+)
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -108,6 +115,19 @@ def _is_stochastic(estimator: _MultiLayerPerceptron) -> bool:
     if estimator._solver() == "lbfgs":
         raise AttributeError("partial_fit needs a stochastic solver, 'adam' or 'sgd', not 'lbfgs'")
     return True
+
+
+def _uniform(
+    random_state: np.random.RandomState, bound: float, n: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return n draws from [-bound, bound); in another type than float64 with only a part of them in that."""
+    part = n if dtype == np.float64 else 65536
+    if n <= part:
+        return random_state.uniform(-bound, bound, n).astype(dtype, copy=False)
+    values = np.empty(n, dtype)
+    for i in chunks(n, part):
+        values[i] = random_state.uniform(-bound, bound, i.stop - i.start)
+    return values
 
 
 class _MultiLayerPerceptron(BaseEstimator):
@@ -266,10 +286,10 @@ class _MultiLayerPerceptron(BaseEstimator):
         weights, biases = [], []
         for n_in, n_out in shapes:
             bound = np.sqrt(factor / (n_in + n_out))
-            drawn = random_state.uniform(-bound, bound, (n_in, n_out))
-            weights.append(drawn.astype(X.dtype, copy=False))
-            drawn = random_state.uniform(-bound, bound, n_out)
-            biases.append(drawn.astype(X.dtype, copy=False))
+            weights.append(
+                _uniform(random_state, bound, n_in * n_out, X.dtype).reshape(n_in, n_out)
+            )
+            biases.append(_uniform(random_state, bound, n_out, X.dtype))
         return NetworkState(weights, biases)
 
     def _validation(self, data: Any, dtype: Any) -> Data:
