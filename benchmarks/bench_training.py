@@ -42,7 +42,7 @@ def steepest_epoch(case: TrainingCase):
     def epoch(weights, biases, slots, X, y):
         result = descent(weights, biases, slots, (X, y, None), None, model, config, None)
         assert result["exception"] is None
-        return weights, biases, result["history"]["loss"][0]
+        return result["weights"], result["biases"], result["history"]["loss"][0]
 
     return epoch
 
@@ -101,9 +101,9 @@ def test_epoch(case: TrainingCase, rival, contest, cython_loops):
             assert_close(actual, wanted, case.dtype, "steps", case.steps)
         assert all(part.dtype == case.dtype for part in (*result[0], *result[1]))
 
-    # The descent changes parameters and slots in place, and each round starts from the same ones:
-    # left to go on, the first moments of silent units would decay into subnormal numbers, which
-    # are slow.
+    # Loops change parameters and slots in place, the descent empties the lists, and each round starts
+    # from the same ones: left to go on, the first moments of silent units would decay into subnormal
+    # numbers, which are slow.
     def arguments():
         parameters = [part.copy() for part in weights], [part.copy() for part in biases]
         slots = [(zeros_like(weights), zeros_like(biases)) for _ in case.optimizer.slots]

@@ -77,7 +77,7 @@ def compiled(weights, biases, data, model, optimizer, *, schedule=None, stop=(),
         **settings,
     }
     config = descent_config(optimizer, schedule, stop, {}, **settings)
-    state = NetworkState.start(weights, biases, optimizer)
+    state = NetworkState(list(weights), list(biases))
     result = network_descent(state, data, None, model, config, None)
     assert result["exception"] is None
     return state, result
@@ -419,7 +419,7 @@ def test_a_descent_in_two_parts_is_one_descent(rng, dtype, optimizer):
     whole, _ = compiled(
         weights, biases, data, SQUARED, optimizer, schedule=schedule, stop=[MaxEpochs(5)]
     )
-    state = NetworkState.start(weights, biases, optimizer)
+    state = NetworkState(list(weights), list(biases))
     for epochs in (2, 3):
         config = descent_config(
             optimizer,
@@ -453,7 +453,7 @@ def test_validation_is_measured_after_each_epoch(rng, dtype):
         seed=SEED,
         by_points=False,
     )
-    state = NetworkState.start(weights, biases, st.SGD(0.1))
+    state = NetworkState(list(weights), list(biases))
     result = network_descent(state, data, held_out, {**SOFTMAX, "l2": 0.5}, config, None)
     output, _ = ref.relu_network_forward(
         in_float64(state.weights), in_float64(state.biases), in_float64(held_out.X)
@@ -567,12 +567,98 @@ def test_other_threads_run_during_a_descent(rng):
     assert turns > 10
 
 
+# ---------------------------------------------------------------- the best parameters
+
+
+def test_a_divergence_returns_where_the_best_epoch_started(rng, dtype):
+    """Epochs get better, then worse, then diverge: the best one's start is neither the first nor the last."""
+    weights, biases, data = problem(rng, dtype)
+    rising = Exponential(1.3)  # more than 1: the factor grows
+    start = {"schedule": rising, "batch_size": BATCH}
+    lost, result = compiled(
+        weights, biases, data, SQUARED, st.SGD(1e-3), stop=[MaxEpochs(99)], **start
+    )
+    losses = result["history"]["loss"]
+    best = int(losses.argmin())
+    assert result["status"] == "diverged"
+    assert result["best_epoch"] == best
+    assert 2 <= best < len(losses) - 2
+    until, _ = compiled(
+        weights, biases, data, SQUARED, st.SGD(1e-3), stop=[MaxEpochs(best)], **start
+    )
+    for a, b in zip(lost.weights + lost.biases, until.weights + until.biases, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 # ---------------------------------------------------------------- the parameters belong to the caller
+
+
+def test_a_descent_returns_new_arrays_and_leaves_those_it_was_given(rng, dtype):
+    weights, biases, data = problem(rng, dtype)
+    given = NetworkState(list(weights), list(biases))
+    before = [a.copy() for a in weights + biases]
+    for _ in range(2):  # the second goes on from slots
+        arrays = given.weights + given.biases
+        arrays += [a for w, b in given.slots or [] for a in w + b]
+        for array in arrays:
+            array.flags.writeable = False
+        kept = [a.copy() for a in arrays]
+        state = given.copy()
+        config = descent_config(st.Adam(0.1), None, [MaxSteps(3)], {}, batch_size=0, by_points=True)
+        network_descent(state, data, None, SQUARED, config, None)
+        after = state.weights + state.biases + [a for w, b in state.slots for a in w + b]
+        for a, b in zip(arrays, kept, strict=True):
+            np.testing.assert_array_equal(a, b)
+        for a in after:
+            assert a.flags.writeable
+            assert not any(np.shares_memory(a, b) for b in arrays)
+        given = state
+    assert given.n_steps == 6
+    for a, b in zip(weights + biases, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_descent_empties_the_lists_it_was_given(rng):
+    """So that nobody holds the initial arrays while it runs; but not if it can't begin."""
+    weights, biases, data = problem(rng, np.float64)
+    slots = [([w.copy() for w in weights], [b.copy() for b in biases])]
+    config = {"optimizer": st.Momentum().config(), "max_steps": 1, "by_points": True}
+    arguments = (weights, biases, slots, data.as_tuple())
+    with pytest.raises(ValueError, match=r"fit"):
+        _native.core.network_descent(*arguments, (data.X, data.y[:-1], None), SQUARED, config, None)
+    adam = {**config, "optimizer": st.Adam().config()}
+    with pytest.raises(ValueError, match=r"fit"):
+        _native.core.network_descent(*arguments, None, SQUARED, adam, None)
+    assert len(weights) == len(biases) == len(slots[0][0]) == len(slots[0][1]) == 3
+    result = _native.core.network_descent(*arguments, None, SQUARED, config, None)
+    assert weights == biases == slots[0][0] == slots[0][1] == []
+    assert [len(result[name]) for name in ("weights", "biases", "slots")] == [3, 3, 1]
+
+
+def test_no_slots_are_zeros(rng, dtype):
+    weights, biases, data = problem(rng, dtype)
+    config = {"optimizer": st.Adam(0.1).config(), "max_steps": 2, "by_points": True}
+
+    def zeros():
+        return [np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases]
+
+    fresh, zero = (
+        _native.core.network_descent(
+            list(weights), list(biases), slots, data.as_tuple(), None, SQUARED, config, None
+        )
+        for slots in (None, [zeros(), zeros()])
+    )
+    for name in ("weights", "biases"):
+        for a, b in zip(fresh[name], zero[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+    for a, b in zip(fresh["slots"], zero["slots"], strict=True):
+        for c, d in zip(a[0] + a[1], b[0] + b[1], strict=True):
+            np.testing.assert_array_equal(c, d)
 
 
 def test_arguments_that_do_not_fit_change_nothing(rng):
     weights, biases, data = problem(rng, np.float64)
-    state = NetworkState.start(weights, biases, st.Adam())
+    state = NetworkState(list(weights), list(biases))
     config = descent_config(st.Adam(), None, [MaxSteps(3)], {}, batch_size=0, by_points=True)
     bad = Data(data.X[:, :-1].copy(), data.y)
     with pytest.raises(ValueError, match=r"."):

@@ -107,7 +107,7 @@ def by_descent(weights, biases, data, model, optimizer, batch_size, shuffle):
         shuffle=shuffle,
         seed=SEED,
     )
-    state = NetworkState.start(weights, biases, optimizer)
+    state = NetworkState(list(weights), list(biases))
     model = {**model, "weights_by_batch": data.sample_weight is not None}
     assert network_descent(state, data, None, model, config, None)["status"] == "max_epochs"
     return [*state.weights, *state.biases, *(a for w, b in state.slots for a in (*w, *b))]

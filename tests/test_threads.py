@@ -541,7 +541,7 @@ def trained(weights, biases, data, model, optimizer, held_out=None, **settings):
     """Return a hash of all that two epochs leave: parameters, the optimizer's state and the history."""
     settings = {"shuffle": True, "seed": 3, "by_points": False, **settings}
     config = descent_config(optimizer, None, [MaxEpochs(2)], {}, **settings)
-    state = NetworkState.start(weights, biases, optimizer)
+    state = NetworkState(list(weights), list(biases))
     result = network_descent(state, data, held_out, model, config, None)
     assert result["status"] == "max_epochs"
     hashed = hashlib.sha256()

@@ -149,10 +149,11 @@ def seconds(value: float) -> str:
 
 def memory_lines(found: dict[str, dict[str, Any]]) -> list[str]:
     return [
-        f"- {what}: a fit needs {number(np.median(m['bytes']) / 1e6)} MB beyond its data, "
-        f"{np.median(m['words a parameter']):.3g} words a parameter; wanted: 4, and O(batch x widest layer)"
+        f"- {what}: a fit needs {number(np.median(m['bytes']) / 1e6)} MB beyond its data, the model included: "
+        f"{np.median(m['words a parameter']):.3g} words a parameter, and a row of the batch "
+        f"{number(m['words a row of the batch'] / m['widest layer'])} times what the widest layer has"
         for what, m in found.items()
-        if "bytes" in m
+        if "words a row of the batch" in m
     ]
 
 

@@ -39,7 +39,6 @@ class Steepest:
             if case.optimizer == "Adam"
             else st.Momentum(case.learning_rate, momentum=0.9)
         )
-        self.n_slots = len(optimizer.slots)
         self.config = {
             "optimizer": optimizer.config(),
             "batch_size": case.batch,
@@ -65,11 +64,8 @@ class Steepest:
 
     def reset(self) -> None:
         weights, biases = self.start
-        self.held = [w.copy() for w in weights], [b.copy() for b in biases]
-        self.slots = [
-            ([np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases])
-            for _ in range(self.n_slots)
-        ]
+        self.held: Any = list(weights), list(biases)  # the descent empties the lists
+        self.slots: Any = None
         self.done = {"first_epoch": 0, "first_step": 0}
 
     def parameters(self) -> Any:
@@ -85,6 +81,7 @@ class Steepest:
             {**self.config, **self.done, "max_epochs": epochs},
             None,
         )
+        self.held, self.slots = (result["weights"], result["biases"]), result["slots"]
         self.done["first_epoch"] += result["n_epochs"]
         self.done["first_step"] += result["n_steps"]
         return result["history"]["loss"]

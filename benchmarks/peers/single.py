@@ -283,9 +283,10 @@ begin = time.perf_counter()
 model.fit(X, y)
 print(time.perf_counter() - begin)
 """,
-    # The highest resident memory during a fit above that before it, in bytes for each parameter.
+    # The highest resident memory during a fit above that before it, in bytes. Three epochs: from the second on
+    # a descent holds its best parameters and those that this epoch started from.
     "memory": """
-import json, warnings
+import ctypes, warnings
 from pathlib import Path
 import numpy as np, steepest as st
 warnings.simplefilter("ignore")
@@ -293,6 +294,7 @@ def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
 def peak_above(call):
+    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # what was freed before must not serve the fit
     Path("/proc/self/clear_refs").write_text("5")
     before = status("VmRSS")
     call()
@@ -300,7 +302,7 @@ def peak_above(call):
 inputs, width, outputs, batch, rows = {sizes}
 rng = np.random.default_rng(0)
 X, y = rng.random((rows, inputs), np.float32), rng.random((rows, outputs), np.float32)
-settings = dict(hidden_layer_sizes=(width,), batch_size=batch, max_iter=1)
+settings = dict(hidden_layer_sizes=(width,), batch_size=batch, max_iter=3)
 st.MLPRegressor(**{{**settings, "hidden_layer_sizes": (1,)}}).fit(X[:batch], y[:batch])
 model = st.MLPRegressor(**settings)
 print(peak_above(lambda: model.fit(X, y)))
@@ -323,14 +325,23 @@ def fresh(program: str, runs: int) -> list[float]:
 
 
 def memory(inputs: int, width: int, outputs: int, batch: int, runs: int) -> dict[str, Any]:
-    """Bytes beyond the caller's arrays while a network is trained, beside what is required."""
-    sizes = (inputs, width, outputs, batch, 4 * batch)
+    """Bytes beyond the caller's arrays while a network is trained with Adam, in float32.
+
+    Two sizes of the batch tell what a parameter takes from what a row of the batch takes, both in words.
+    """
     parameters = (inputs + 1) * width + (width + 1) * outputs
-    found = fresh(FRESH["memory"].format(sizes=sizes), runs)
+    few = batch // 8
+    found, with_few = (
+        fresh(FRESH["memory"].format(sizes=(inputs, width, outputs, rows, 2 * batch)), runs)
+        for rows in (batch, few)
+    )
+    row = float(np.median(found) - np.median(with_few)) / (batch - few)
     return {
         "bytes": found,
         "parameters": parameters,
-        "words a parameter": [round(n / 4 / parameters, 2) for n in found],
+        "words a parameter": [round((n - batch * row) / 4 / parameters, 2) for n in found],
+        "words a row of the batch": round(row / 4),
+        "widest layer": max(inputs, width, outputs),
     }
 
 
@@ -358,8 +369,14 @@ def measure(n_threads: int, smoke: bool = False) -> dict[str, Any]:
     }
     if sys.platform == "linux":
         measurements |= {
-            "memory, 784-512-10, batch 128": lambda: memory(784, 512, 10, 128, min(runs, 3)),
-            "memory, 1024-4096-256, batch 512": lambda: memory(1024, 4096, 256, 512, min(runs, 3)),
+            f"memory, {'-'.join(map(str, widths))}, batch {batch}": lambda widths=widths, batch=batch: (
+                memory(*widths, batch, min(runs, 3))
+            )
+            for widths, batch in [
+                ((784, 512, 10), 128),
+                ((4096, 1024, 1), 128),
+                ((1024, 4096, 256), 512),
+            ]
         }
     found = {}
     for name, measurement in measurements.items():

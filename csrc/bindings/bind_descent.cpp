@@ -1,5 +1,6 @@
-// The descent on each kind of objective. Parameters and slots are the caller's arrays; they are written once,
-// at the end, so that a call that fails leaves them as they were.
+// The descent on each kind of objective. The caller's arrays stay as they are while it runs, so that a call
+// that fails leaves them as they were: a network's parameters and slots come back in new arrays, and those of
+// the others, which are small, are written once, at the end.
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
 #include "bindings/network_arguments.hpp"
@@ -37,8 +38,82 @@ py::dict finished(const DescentResult& result, const CaughtError& caught) {
     return d;
 }
 
+// A network's parameters and the optimizer's slots, in flat vectors while the descent runs.
 template <class T>
-py::dict network_descent(const ParameterArrays& parameters, const py::list& slot_arrays,
+struct NetworkState {
+    Buffer<T> theta, slots[2];
+
+    // Without slots they start at zero. The lists are emptied: arrays that nobody else holds are freed.
+    NetworkState(const Network<T>& network, const ParameterArrays& parameters, const py::object& slot_arrays,
+                 const OptimizerConfig& optimizer) {
+        const auto n_slots = static_cast<std::size_t>(optimizer.slots());
+        std::vector<ParameterArrays> given;
+        if (!slot_arrays.is_none()) given = slots_of(network, slot_arrays.cast<py::list>(), n_slots);
+        theta.reserve(network.size());
+        parameters.pack(network, theta.data());
+        for (std::size_t s = 0; s < n_slots; ++s) slots[s].reserve(network.size());
+        for (std::size_t s = 0; s < given.size(); ++s) given[s].pack(network, slots[s].data());
+        parameters.clear();
+        for (const ParameterArrays& slot : given) slot.clear();
+    }
+
+    // In new arrays, while the flat vectors are freed one by one.
+    void unpack(const Network<T>& network, const OptimizerConfig& optimizer, py::dict& into) {
+        const ParameterArrays parameters = unpacked(network, std::move(theta));
+        into["weights"] = parameters.weights;
+        into["biases"] = parameters.biases;
+        py::list slot_arrays;
+        for (int s = 0; s < optimizer.slots(); ++s) {
+            const ParameterArrays slot = unpacked(network, std::move(slots[s]));
+            slot_arrays.append(py::make_tuple(slot.weights, slot.biases));
+        }
+        into["slots"] = slot_arrays;
+    }
+
+  private:
+    static std::vector<ParameterArrays> slots_of(const Network<T>& network, const py::list& slot_arrays,
+                                                 std::size_t n_slots) {
+        if (slot_arrays.size() != n_slots)
+            throw std::invalid_argument("the state does not fit the optimizer");
+        std::vector<ParameterArrays> slots;
+        for (py::handle slot : slot_arrays) {
+            const auto pair = slot.cast<py::tuple>();
+            slots.push_back({pair[0].cast<py::list>(), pair[1].cast<py::list>()});
+            require_parameters<T>(slots.back());
+            if (widths_of(slots.back().weights) != network.config().widths)
+                throw std::invalid_argument("the state does not fit the network");
+        }
+        return slots;
+    }
+    static ParameterArrays unpacked(const Network<T>& network, Buffer<T> flat) {
+        const ParameterArrays arrays = new_parameters(network);
+        arrays.unpack(network, flat.data());
+        return arrays;
+    }
+};
+
+// What only the descent needs is gone when it returns, before the results need memory.
+template <class T>
+DescentResult descend(const Network<T>& network, const Dataset<T>& data,
+                      const std::optional<Dataset<T>>& held_out, const DescentConfig& config,
+                      const py::object& on_record, CaughtError& caught, NetworkState<T>& state) {
+    Buffer<T> gradient(config.by_points ? network.size() : 0);
+    T* slots[] = {state.slots[0].data(), state.slots[1].data()};
+    Interrupt interrupt([&] { return caught.guard(check_signals); });
+    NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
+    DescentHooks<T> hooks;
+    if (held_out)
+        hooks.validate = [&](const T* at, Record& record) {
+            const auto evaluation = objective.evaluate(*held_out, at);
+            record.validation_loss = evaluation.loss;
+            record.validation_score = evaluation.score;
+        };
+    return run(objective, config, interrupt, caught, std::move(hooks), on_record, state.theta.data(),
+               gradient.data(), slots);
+}
+
+template <class T>
+py::dict network_descent(const ParameterArrays& parameters, const py::object& slot_arrays,
                          const py::tuple& training, const py::object& validation, NetworkConfig model,
                          const DescentConfig& config, const py::object& on_record) {
     require_parameters<T>(parameters);
@@ -46,46 +121,16 @@ py::dict network_descent(const ParameterArrays& parameters, const py::list& slot
     const Network<T> network(std::move(model));
     const auto& widths = network.config().widths;
     const Dataset<T> data = dataset<T>(training[0], training[1], training[2], widths);
-
-    const Index size = network.size();
-    Buffer<T> theta(size), gradient(config.by_points ? size : 0), slot_buffers[2];
-    T* slots[2] = {};
-    parameters.pack(network, theta.data());
-    std::vector<ParameterArrays> slot_parameters;
-    for (py::handle slot : slot_arrays) {
-        const auto pair = slot.cast<py::tuple>();
-        slot_parameters.push_back({pair[0].cast<py::list>(), pair[1].cast<py::list>()});
-    }
-    if (static_cast<int>(slot_parameters.size()) != config.optimizer.slots())
-        throw std::invalid_argument("the state does not fit the optimizer");
-    for (std::size_t s = 0; s < slot_parameters.size(); ++s) {
-        require_parameters<T>(slot_parameters[s]);
-        if (widths_of(slot_parameters[s].weights) != widths)
-            throw std::invalid_argument("the state does not fit the network");
-        slot_buffers[s].reserve(size);
-        slot_parameters[s].pack(network, slot_buffers[s].data());
-        slots[s] = slot_buffers[s].data();
-    }
-
-    CaughtError caught;
-    Interrupt interrupt([&] { return caught.guard(check_signals); });
-    NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
-    DescentHooks<T> hooks;
-    Dataset<T> held_out;
+    std::optional<Dataset<T>> held_out;
     if (!validation.is_none()) {
         const auto parts = validation.cast<py::tuple>();
         held_out = dataset<T>(parts[0], parts[1], parts[2], widths);
-        hooks.validate = [&](const T* at, Record& record) {
-            const auto evaluation = objective.evaluate(held_out, at);
-            record.validation_loss = evaluation.loss;
-            record.validation_score = evaluation.score;
-        };
     }
-    const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
-                                     theta.data(), gradient.data(), slots);
-    parameters.unpack(network, theta.data());
-    for (std::size_t s = 0; s < slot_parameters.size(); ++s) slot_parameters[s].unpack(network, slots[s]);
-    return finished(result, caught);
+    NetworkState<T> state(network, parameters, slot_arrays, config.optimizer);
+    CaughtError caught;
+    py::dict result = finished(descend(network, data, held_out, config, on_record, caught, state), caught);
+    state.unpack(network, config.optimizer, result);
+    return result;
 }
 
 // Slots of one flat array each, copied in and out.
@@ -275,7 +320,7 @@ NetworkConfig network_config(const py::dict& d) {
 
 void bind_descent(py::module_& m) {
     m.def("network_descent",
-          [](py::list weights, py::list biases, py::list slots, py::tuple training, py::object validation,
+          [](py::list weights, py::list biases, py::object slots, py::tuple training, py::object validation,
              py::dict model, py::dict config, py::object on_record) {
               const DescentConfig c = descent_config(config);
               return with_scalar_type(

@@ -45,6 +45,10 @@ struct ParameterArrays {
         for (std::size_t l = 0; l < network.layers().size(); ++l)
             network.layers()[l].unpack(theta, writable_data<T>(weights[l]), writable_data<T>(biases[l]));
     }
+    void clear() const {
+        weights.attr("clear")();
+        biases.attr("clear")();
+    }
 };
 
 template <class T>

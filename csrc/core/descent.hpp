@@ -83,11 +83,10 @@ class Descent {
           beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed),
-          best_(objective.size()),
-          epoch_start_(best_is_at_start() ? objective.size() : 0) {
+          best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         rate_scale_ = config.rate_scale;
-        remember_best();
+        copy_theta(best_);
     }
 
     DescentResult run() {
@@ -110,7 +109,20 @@ class Descent {
     // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
     // is.
     bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
-    void remember_best() { std::memcpy(best_.data(), theta_, bytes()); }
+    void copy_theta(Buffer<T>& to) const { std::memcpy(to.data(), theta_, bytes()); }
+
+    // Where the first epoch starts is the best so far, and is kept already.
+    void keep_start() {
+        if (!best_is_at_start() || epoch_ == 0) return;
+        epoch_start_.reserve(objective_.size());
+        copy_theta(epoch_start_);
+    }
+    void keep_best() {
+        if (!best_is_at_start())
+            copy_theta(best_);
+        else if (epoch_ > 0)
+            std::swap(best_, epoch_start_);
+    }
 
     bool end(Status status) {
         result_.status = status;
@@ -128,7 +140,7 @@ class Descent {
         if (config_.shuffle && interrupt_.tick(static_cast<double>(objective_.n_rows())))
             return end(Status::interrupted);
         EpochMean mean;
-        if (best_is_at_start()) std::memcpy(epoch_start_.data(), theta_, bytes());
+        keep_start();
         const Index count = batches_.count();
         for (Index b = 0; b < count; ++b) {
             const Rows rows = batches_.batch(b);
@@ -235,7 +247,7 @@ class Descent {
 
         patience_.observe(monitored(record));
         if (patience_.is_best()) {
-            std::memcpy(best_.data(), best_is_at_start() ? epoch_start_.data() : theta_, bytes());
+            keep_best();
             result_.best_epoch = record.epoch;
         }
         // A callback sees every record, the last one too.

@@ -132,12 +132,15 @@ def value_range(values: _Array, /) -> tuple[float, float, float] | NotImplemente
 def symmetric_eigenvalues(matrix: NDArray[np.float64], /) -> NDArray[np.float64]: ...
 def curvature_range(matrix: NDArray[np.float64], cutoff: float, /) -> tuple[float, float]: ...
 
-# The descent. Parameters and slots change in place, once, at the end. The result has "status", "n_steps",
-# "n_epochs", "n_evaluations", "best", "history", ..., and what a callback or a signal raised in "exception".
+# The descent. The result has "status", "n_steps", "n_epochs", "n_evaluations", "best", "history", ..., and what a
+# callback or a signal raised in "exception". Parameters and slots change in place, once, at the end; but a
+# network's come back in new arrays, in the result's "weights", "biases" and "slots". Its arrays are left as they
+# are, and the lists are emptied once all arguments are known to fit: arrays that nobody else holds are freed
+# before the descent needs memory of its own. slots None: zeros, of a fresh optimizer.
 def network_descent(
     weights: _Arrays,
     biases: _Arrays,
-    slots: list[tuple[_Arrays, _Arrays]],
+    slots: list[tuple[_Arrays, _Arrays]] | None,
     training: _Data,
     validation: _Data | None,
     model: _Config,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,41 +52,25 @@ class Data:
 
 @dataclass
 class NetworkState:
-    """Parameters of a network and the optimizer's state, in arrays that the descent updates.
+    """Parameters of a network and the optimizer's state, which a descent replaces by new arrays.
 
-    weights[l]: (n_in, n_out); biases[l]: (n_out,); slots: for each moment a pair of lists shaped like them.
+    weights[l]: (n_in, n_out); biases[l]: (n_out,); slots: for each moment a pair of lists shaped like them, None
+    before the first descent. The arrays are as the core reads them.
     """
 
     weights: list[Array]
     biases: list[Array]
-    slots: list[tuple[list[Array], list[Array]]]
+    slots: list[tuple[list[Array], list[Array]]] | None = None
     n_steps: int = 0
     n_epochs: int = 0
 
-    @classmethod
-    def start(
-        cls, weights: Sequence[Array], biases: Sequence[Array], optimizer: Optimizer
-    ) -> NetworkState:
-        """Return copies of the parameters with a fresh optimizer state."""
-        slots = [
-            (
-                [np.zeros(w.shape, w.dtype) for w in weights],
-                [np.zeros(b.shape, b.dtype) for b in biases],
-            )
-            for _ in optimizer.slots
-        ]
-        return cls([w.copy() for w in weights], [b.copy() for b in biases], slots)
-
     def copy(self) -> NetworkState:
-        """Return a state of its own, so that a failed fit leaves this one as it was."""
-
-        def copied(arrays: list[Array]) -> list[Array]:
-            return [a.copy() for a in arrays]
-
+        """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
+        slots = self.slots
         return NetworkState(
-            copied(self.weights),
-            copied(self.biases),
-            [(copied(w), copied(b)) for w, b in self.slots],
+            [np.ascontiguousarray(w) for w in self.weights],  # an estimator's user has these
+            [np.ascontiguousarray(b) for b in self.biases],
+            None if slots is None else [(list(w), list(b)) for w, b in slots],
             self.n_steps,
             self.n_epochs,
         )
@@ -308,7 +292,10 @@ def network_descent(
     config: dict[str, Any],
     on_record: Callable[[tuple[Any, ...]], bool] | None,
 ) -> dict[str, Any]:
-    """Run the compiled descent; the state's arrays are updated when it ends."""
+    """Run the compiled descent; the state's arrays are replaced by new ones when it ends.
+
+    Its lists are emptied meanwhile, so that arrays which nobody else holds take no memory.
+    """
     config = {**config, "first_step": state.n_steps, "first_epoch": state.n_epochs}
     result: dict[str, Any] = _native.core.network_descent(
         state.weights,
@@ -320,6 +307,8 @@ def network_descent(
         config,
         on_record,
     )
+    state.weights, state.biases = result.pop("weights"), result.pop("biases")
+    state.slots = result.pop("slots")
     state.n_steps += result["n_steps"]
     state.n_epochs += result["n_epochs"]
     return result

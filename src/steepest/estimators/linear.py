@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from steepest import _native, kernels
-from steepest._validate import Array, plain
+from steepest._validate import Array, chunks, plain
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -269,7 +269,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 start, self.fit_intercept, optimizer, moments, held_out, alpha, config, hook
             )
         else:
-            state = NetworkState.start([start[0]], [start[1]], optimizer)
+            state = NetworkState([start[0]], [start[1]])
             result = network_descent(
                 state,
                 scaling.apply(Data(X, y, weights)),
@@ -365,6 +365,14 @@ def moments_fit(
     return ((end[1:], end[0]) if intercept else (end, bias)), result
 
 
+def standardised(values: Array, mean: Array, scale: Any) -> Array:
+    """Return (values - mean) / scale in the dtype of the values; only a part at a time is held in float64."""
+    result = np.empty(values.shape, values.dtype)  # (n, columns)
+    for rows in chunks(values.shape[0], max(1, 65536 // values.shape[1])):
+        result[rows] = (values[rows] - mean) / scale
+    return result
+
+
 class Scaling:
     """Standardised coordinates: X' = (X - x_mean) / x_scale, y' = (y - y_mean) / y_scale, and the way back.
 
@@ -433,8 +441,8 @@ class Scaling:
             and not self.y_mean.any()
         ):
             return data
-        X = np.asarray((data.X - self.x_mean) / self.x_scale, dtype=data.X.dtype, order="C")
-        y = np.asarray((data.y - self.y_mean) / self.y_scale, dtype=data.y.dtype, order="C")
+        X = standardised(data.X, self.x_mean, self.x_scale)
+        y = standardised(data.y, self.y_mean, self.y_scale)
         return Data(X, y, data.sample_weight)
 
     def restore(self, weights: Array, bias: Array) -> tuple[Array, Array]:

@@ -233,7 +233,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                 )
             coef, bias = scaling.invert(self.coef_.T, self.intercept_)
             start = (np.ascontiguousarray(coef, X.dtype), np.ascontiguousarray(bias, X.dtype))
-        state = NetworkState.start([start[0]], [start[1]], optimizer)
+        state = NetworkState([start[0]], [start[1]])
         result = network_descent(
             state,
             training,

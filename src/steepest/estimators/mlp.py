@@ -15,7 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
 from steepest import _native, kernels
-from steepest._validate import Array, check_choice, check_integer, check_number, plain
+from steepest._validate import (
+    Array,
+    check_choice,
+    check_integer,
+    check_number,
+    chunks,
+    plain,
+)
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -110,6 +117,19 @@ def _is_stochastic(estimator: _MultiLayerPerceptron) -> bool:
     return True
 
 
+def _uniform(
+    random_state: np.random.RandomState, bound: float, n: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return n draws from [-bound, bound); in another type than float64 with only a part of them in that."""
+    part = n if dtype == np.float64 else 65536
+    if n <= part:
+        return random_state.uniform(-bound, bound, n).astype(dtype, copy=False)
+    values = np.empty(n, dtype)
+    for i in chunks(n, part):
+        values[i] = random_state.uniform(-bound, bound, i.stop - i.start)
+    return values
+
+
 class _MultiLayerPerceptron(BaseEstimator):
     """What the classifier and the regressor share."""
 
@@ -182,7 +202,7 @@ class _MultiLayerPerceptron(BaseEstimator):
             targets = self._targets(y, inputs, reset=not keep, fitting=True)
             weights = check_weights(sample_weight, inputs, scaled=False)
             random_state = check_random_state(self.random_state)
-            start = self._start(inputs, targets, random_state, keep)
+            state = self._start(inputs, targets, random_state, keep)
             validation = None
             if validation_data is not None:
                 validation = self._validation(validation_data, inputs.dtype)
@@ -192,10 +212,10 @@ class _MultiLayerPerceptron(BaseEstimator):
             if self.early_stopping and validation is None and self._solver() != "lbfgs":
                 training, validation = self._hold_out(training, random_state)
             if self._solver() == "lbfgs":
-                result = self._lbfgs(start, training)
+                result = self._lbfgs(state, training)
             else:
                 seed = random_seed(random_state)
-                result = self._train(start, training, validation, seed, keep)
+                result = self._train(state, training, validation, seed, keep)
         self._report(result)
         return self
 
@@ -247,7 +267,7 @@ class _MultiLayerPerceptron(BaseEstimator):
 
     def _start(
         self, X: Array, targets: Array, random_state: np.random.RandomState, keep: bool
-    ) -> tuple[list[Array], list[Array]]:
+    ) -> NetworkState:
         """Return the initial weights and biases: Glorot's uniform distribution, drawn as scikit-learn draws it."""
         outputs, _, _ = self._output(targets)
         widths = [X.shape[1], *self._widths(), outputs]
@@ -258,16 +278,19 @@ class _MultiLayerPerceptron(BaseEstimator):
                     f"warm_start needs the layers of the last fit, {[w.shape for w in self.coefs_]}, "
                     f"but the parameters and data ask for {shapes}"
                 )
-            return [np.asarray(w, X.dtype) for w in self.coefs_], [
-                np.asarray(b, X.dtype) for b in self.intercepts_
-            ]
+            return NetworkState(
+                [plain(w, X.dtype) for w in self.coefs_],
+                [plain(b, X.dtype) for b in self.intercepts_],
+            )
         factor = 2.0 if self.activation == "logistic" else 6.0
         weights, biases = [], []
         for n_in, n_out in shapes:
             bound = np.sqrt(factor / (n_in + n_out))
-            weights.append(random_state.uniform(-bound, bound, (n_in, n_out)).astype(X.dtype))
-            biases.append(random_state.uniform(-bound, bound, n_out).astype(X.dtype))
-        return weights, biases
+            weights.append(
+                _uniform(random_state, bound, n_in * n_out, X.dtype).reshape(n_in, n_out)
+            )
+            biases.append(_uniform(random_state, bound, n_out, X.dtype))
+        return NetworkState(weights, biases)
 
     def _validation(self, data: Any, dtype: Any) -> Data:
         X, y, sample_weight = validation_parts(data)
@@ -394,14 +417,13 @@ class _MultiLayerPerceptron(BaseEstimator):
 
     def _train(
         self,
-        start: tuple[list[Array], list[Array]],
+        state: NetworkState,
         training: Data,
         validation: Data | None,
         seed: int,
         keep: bool,
     ) -> dict[str, Any]:
         optimizer = self._optimizer()
-        state = NetworkState.start(*start, optimizer)
         config = self._config(optimizer, training.X.shape[0], validation, seed, self.max_iter)
         resume = getattr(self, "_resume", None) if keep else None
         if resume is not None and not self.early_stopping:  # patience goes on with the loss curve
@@ -498,18 +520,19 @@ class _MultiLayerPerceptron(BaseEstimator):
         if resume is not None and resume["optimizer"] == optimizer:
             return resume["state"].copy(), resume
         random_state = check_random_state(self.random_state)
-        start = self._start(X, targets, random_state, keep=not first)
+        state = self._start(X, targets, random_state, keep=not first)
         fresh = {"best": float("inf"), "stale": 0, "rate_scale": 1.0}
-        return NetworkState.start(*start, optimizer), {"seed": random_seed(random_state), **fresh}
+        return state, {"seed": random_seed(random_state), **fresh}
 
-    def _lbfgs(self, start: tuple[list[Array], list[Array]], training: Data) -> dict[str, Any]:
+    def _lbfgs(self, start: NetworkState, training: Data) -> dict[str, Any]:
         from scipy import optimize
 
         scipy_minimize: Any = optimize.minimize  # its stubs don't know jac=True with float arrays
         model = self._model(training.y)
-        shapes = [a.shape for a in (*start[0], *start[1])]
+        initial = start.weights + start.biases
+        shapes = [a.shape for a in initial]
         ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
-        layers = len(start[0])
+        layers = len(start.weights)
 
         def split(flat: Array) -> tuple[list[Array], list[Array]]:
             parts = [
@@ -543,7 +566,7 @@ class _MultiLayerPerceptron(BaseEstimator):
                 np.float64
             )
 
-        origin = np.concatenate([a.ravel() for a in (*start[0], *start[1])]).astype(np.float64)
+        origin = np.concatenate([a.ravel() for a in initial]).astype(np.float64)
         options = {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol}
         result: dict[str, Any] = {"exception": None, "n_epochs": 0}
         try:
@@ -567,7 +590,7 @@ class _MultiLayerPerceptron(BaseEstimator):
         except KeyboardInterrupt as interrupt:
             end, loss = best[1] if best[1].size else origin, best[0]
             result |= {"status": "interrupted", "exception": interrupt}
-        state = NetworkState(*split(end), [])
+        state = NetworkState(*split(end))
         self._finish(state, result, {"loss": np.asarray(losses)}, training)
         self.__dict__.pop("_resume", None)  # there is no optimizer's state to go on from
         self.loss_ = loss
