@@ -66,6 +66,21 @@ def training_table(
     return table(rows)
 
 
+def speedup_table(
+    one: list[dict[str, Any]], several: list[dict[str, Any]], cores: str
+) -> list[str]:
+    """Return how many times as fast each library was on several cores as it was itself on one."""
+    names = [name for name in TITLES if name in several[0]["us"]]
+    rows = [[f"net, batch (times as fast on {cores})", *(TITLES[name] for name in names)]]
+    alone = {(record["kind"], record["case"]): record["us"] for record in one}
+    for record in several:
+        kind, case = record["kind"], record["case"]
+        before, after = alone[kind, case], record["us"]
+        cells = [number(np.median(before[name]) / np.median(after[name])) for name in names]
+        rows.append([f"{case}, {kind}" if kind in VARIANTS else case, *cells])
+    return table(rows)
+
+
 def misses(records: list[dict[str, Any]]) -> list[str]:
     """Return what is below its required ratio, one line each."""
     required = {str(case): ratio for case, ratio in MAIN.items()}
@@ -99,6 +114,8 @@ def training_tables(saved: dict[str, Any], part: str) -> list[str]:
             share = VARIANTS[kind][1] if kind in VARIANTS else 1.0
             label = kind if kind in VARIANTS else ""
             lines += [*training_table(chosen, where(saved[part], cores), share, label), ""]
+    if {"1", "all"} <= set(found := saved[part]["cores"]):
+        lines += [*speedup_table(found["1"], found["all"], where(saved[part], "all")), ""]
     return lines
 
 

@@ -1,4 +1,7 @@
-"""Whole epochs over shuffled mini-batches: every library on the same cases, verified, then timed in turns."""
+"""Whole epochs over shuffled mini-batches: every library on the same cases, verified, then timed in turns.
+
+Each library trains in a worker of its own; see workers.py.
+"""
 
 from __future__ import annotations
 
@@ -10,85 +13,110 @@ from typing import Any
 import numpy as np
 import rivals
 from cases import MAIN, VARIANTS, Case, variant
+from workers import Worker
 
-ROUND_SECONDS = 0.03  # what one library gets in one round, at least one epoch
-# In one call of steepest, which copies parameters in and out once, as if users trained so briefly; but a
-# much longer descent would only make moments fade into subnormal numbers, which are slow.
-FEWEST_STEPS, MOST_EPOCHS = 8, 16
+ROUND_SECONDS = 0.03  # what one library gets in one round, at least one call
+# In one call, which of steepest copies parameters in and out and touches fresh memory once, as of a user
+# who trains so briefly: of 64 steps that is one or two per cent. But a much longer descent would only make
+# moments fade into subnormal numbers, which are slow.
+FEWEST_STEPS, MOST_EPOCHS = 64, 16
+# The same in the large cases, where a minute has few calls of all libraries: again one or two per cent.
+FEWEST_LARGE_STEPS = {"training": 32, "variants": 16}
 
 
-def verify(case: Case, names: list[str], n_threads: int) -> None:
+class Contestant:
+    """One library in its worker, and what it is asked for."""
+
+    def __init__(self, name: str, n_threads: int) -> None:
+        self.name, self.n_threads = name, n_threads
+
+    def lead(self, case: Case, epochs: int, like_sklearn: bool) -> tuple[Any, Any]:
+        """Train steepest; return the orders (epochs, rows) that it took and each epoch's mean loss."""
+        ours = rivals.Steepest(case, self.n_threads, like_sklearn)
+        return ours.orders(epochs), np.asarray(ours.train(epochs), float)
+
+    def follow(self, case: Case, orders: Any) -> Any:
+        """Train on the given orders; return each epoch's mean loss, None where it can't be compared."""
+        rival = rivals.MAKERS[self.name](case, self.n_threads)
+        if not getattr(rival, "follows", True):
+            return None
+        return np.asarray(rival.follow(orders), float)
+
+    def begin(self, case: Case, fewest_steps: int) -> float:
+        """Return the seconds a step of a first round, in which libraries compile and warm up."""
+        self.rival = rivals.MAKERS[self.name](case, self.n_threads)
+        self.epochs, self.repeats = -(-fewest_steps // case.steps), 1
+        return self.seconds_per_step()
+
+    def settle(self) -> None:
+        """Choose how many calls of how many epochs a round has, so that it lasts ROUND_SECONDS."""
+        fewest = self.epochs
+        epoch = self.seconds_per_step() * self.rival.case.steps
+        self.epochs = int(np.clip(ROUND_SECONDS / epoch, fewest, MOST_EPOCHS))
+        self.repeats = int(np.clip(ROUND_SECONDS / (epoch * self.epochs), 1, 20))
+        if self.epochs > fewest:
+            self.seconds_per_step()  # JAX compiles for each number of epochs
+
+    def seconds_per_step(self) -> float:
+        """Time one round: the median of its calls, each from the initial parameters."""
+        steps = self.epochs * self.rival.case.steps
+        return float(np.median([self.seconds() for _ in range(self.repeats)])) / steps
+
+    def seconds(self) -> float:
+        self.rival.reset()
+        begin = time.perf_counter()
+        self.rival.train(self.epochs)
+        end = time.perf_counter()
+        return float(self.rival.seconds() if hasattr(self.rival, "seconds") else end - begin)
+
+
+def verify(case: Case, workers: dict[str, Worker]) -> None:
     """Assert that the mean losses of two epochs agree, from the same weights on the same batches."""
     epochs = 2
     case = replace(case, rows=min(case.rows, (2 if is_large(case) else 16) * case.batch))
     longest = max(*case.widths, case.batch)
     eps = float(np.finfo(case.dtype).eps)
-    desired: dict[bool, Any] = {}
-    for name in names[1:]:
-        rival = rivals.MAKERS[name](case, n_threads)
-        if not getattr(rival, "follows", True):
+    ours: dict[bool, tuple[Any, Any]] = {}
+    for name, worker in workers.items():
+        if name == "steepest":
             continue
         like_sklearn = name == "sklearn"
-        ours = rivals.Steepest(case, n_threads, like_sklearn)
-        if like_sklearn not in desired:
-            desired[like_sklearn] = ours.train(epochs)
-        losses = np.asarray(rival.follow(ours.orders(epochs)), float)
+        if like_sklearn not in ours:
+            ours[like_sklearn] = workers["steepest"].call("lead", case, epochs, like_sklearn)
+        orders, desired = ours[like_sklearn]
+        losses = worker.call("follow", case, orders)
+        if losses is None:
+            continue
         # Roundings of the longest sum and of the steps, as random walks: tests/tolerances.py. And JAX
         # forms 1 - beta_2^t in the dtype itself, with the relative error eps / 2 / (1 - beta_2) at first.
         bound = 16 * np.sqrt(longest + epochs * case.steps) * eps
         if name.startswith("jax") and case.optimizer == "Adam":
             bound += eps / 2 / (1 - 0.999)
-        error = np.max(np.abs(losses / desired[like_sklearn] - 1))
+        error = np.max(np.abs(losses / desired - 1))
         if not error <= bound:
             raise AssertionError(
-                f"{name} and steepest disagree on {case!r}: losses {losses} and "
-                f"{desired[like_sklearn]}, {error:.1e} apart, where roundings explain {bound:.1e}"
+                f"{name} and steepest disagree on {case!r}: losses {losses} and {desired}, "
+                f"{error:.1e} apart, where roundings explain {bound:.1e}"
             )
 
 
-def seconds_per_step(rival: Any, epochs: int) -> float:
-    """Time one call, from the initial parameters."""
-    rival.reset()
-    begin = time.perf_counter()
-    rival.train(epochs)
-    end = time.perf_counter()
-    seconds = rival.seconds() if hasattr(rival, "seconds") else end - begin
-    return seconds / (epochs * rival.case.steps)
-
-
 def compare(
-    case: Case, names: list[str], n_threads: int, budget: float, rounds: tuple[int, int]
-) -> dict[str, Any]:
+    workers: dict[str, Worker], budget: float, rounds: tuple[int, int]
+) -> dict[str, list[float]]:
     """Return microseconds a step: for each library one number a round, the rounds in turns.
 
     `rounds` are the fewest and the most; between them, as many as `budget` seconds allow.
     """
-    contestants = {name: rivals.MAKERS[name](case, n_threads) for name in names}
-    fewest = -(-FEWEST_STEPS // case.steps)
-    epochs, repeats = dict.fromkeys(names, fewest), dict.fromkeys(names, 1)
-    for name, rival in contestants.items():
-        seconds_per_step(rival, fewest)  # compiles, warms up
-        if is_large(case):
-            continue
-        epoch = seconds_per_step(rival, fewest) * case.steps
-        epochs[name] = int(np.clip(ROUND_SECONDS / epoch, fewest, MOST_EPOCHS))
-        repeats[name] = int(np.clip(ROUND_SECONDS / (epoch * epochs[name]), 1, 20))
-        if epochs[name] > fewest:
-            seconds_per_step(rival, epochs[name])  # JAX compiles for each number of epochs
-    measured: dict[str, list[float]] = {name: [] for name in names}
+    names = list(workers)
+    us: dict[str, list[float]] = {name: [] for name in names}
     begin = time.perf_counter()
     for done in range(rounds[1]):
         if done >= rounds[0] and time.perf_counter() - begin > budget:
             break
         turn = done % len(names)
         for name in names[turn:] + names[:turn]:
-            if n_threads > 1:
-                time.sleep(0.005)  # other libraries' threads stop spinning
-            times = [
-                seconds_per_step(contestants[name], epochs[name]) for _ in range(repeats[name])
-            ]
-            measured[name].append(1e6 * float(np.median(times)))
-    return {name: np.round(times, 4).tolist() for name, times in measured.items()}
+            us[name].append(round(1e6 * workers[name].call("seconds_per_step"), 4))
+    return us
 
 
 def is_large(case: Case) -> bool:
@@ -114,23 +142,26 @@ def cases(part: str) -> Iterator[tuple[str, Case]]:
 
 def measure(part: str, n_threads: int, smoke: bool = False) -> list[dict[str, Any]]:
     """Verify and time all cases of one part: "training" (the main table), "variants" or "widths"."""
-    records = []
     names = [name for name in rivals.present() if part != "variants" or name != "jax_numpy"]
+    workers = {name: Worker(Contestant, name, n_threads) for name in names}
+    # The main table deserves more rounds than the others.
+    budget, rounds = (2.5, (3, 15)) if part == "training" else (1.0, (3, 7))
+    records = []
     for kind, case in cases(part):
         if part == "variants" and n_threads > 1 and case.flops < 5e7:
             continue  # too small to share: the one core's table has them
         if smoke:
             case = replace(case, rows=(1 if is_large(case) else 8) * case.batch)
+        fewest = 1 if smoke else FEWEST_LARGE_STEPS[part] if is_large(case) else FEWEST_STEPS
         if part == "training" or n_threads == 1:
-            verify(case, names, n_threads)
-        if smoke:
-            once = {name: rivals.MAKERS[name](case, n_threads) for name in names}
-            times = {name: [1e6 * seconds_per_step(rival, 1)] for name, rival in once.items()}
-        else:  # the main table deserves more rounds than the variants
-            budget = 1.0 if part != "training" else 15.0 if is_large(case) else 2.5
-            rounds = (3, 15) if part == "training" else (3, 7)
-            times = compare(case, names, n_threads, budget, rounds)
-        medians = {name: f"{np.median(values):.4g}" for name, values in times.items()}
+            verify(case, workers)
+        us = {name: [1e6 * worker.call("begin", case, fewest)] for name, worker in workers.items()}
+        if not smoke:
+            if not is_large(case):  # whose one call is a long round already
+                for worker in workers.values():
+                    worker.call("settle")
+            us = compare(workers, budget, rounds)
+        medians = {name: f"{np.median(times):.4g}" for name, times in us.items()}
         print(f"  {kind:15} {case!s:24}", medians, flush=True)
-        records.append({"kind": kind, "case": str(case), "widths": case.widths, "us": times})
+        records.append({"kind": kind, "case": str(case), "widths": case.widths, "us": us})
     return records

@@ -1,0 +1,76 @@
+"""Each library in a process of its own, so that none has its work disturbed by what another leaves running.
+
+The threads of most libraries spin for a while before they sleep, in case that there is more to do. In one
+process with another library, or beside it, they would take the cores from it that it is timed on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+LOOK_SECONDS = 0.004  # how long its threads are watched
+AWAKE = 0.05  # the share of that time in which no thread may have been running
+PATIENCE_SECONDS = 10.0
+
+
+class Worker:
+    """A process that holds one object and answers calls of its methods.
+
+    An answer comes when all threads of the process sleep, and they do so until the next call. So at any
+    time at most one worker is awake, if nobody starts a call before the last one's answer. The process
+    inherits environment and cores, and ends with the one that started it.
+    """
+
+    def __init__(self, make: Callable[..., Any], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")  # no library is loaded before
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(theirs, make, *arguments), daemon=True, name=str(arguments)
+        )
+        self.process.start()
+        theirs.close()  # so that the pipe ends if the process does
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Return what the object's method returns."""
+        self.pipe.send((method, arguments))
+        try:
+            succeeded, answer = self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            code = self.process.exitcode
+            raise RuntimeError(f"worker {self.process.name} ended with code {code}") from None
+        if not succeeded:
+            raise RuntimeError(f"worker {self.process.name}:\n{answer}")
+        return answer
+
+
+def _serve(pipe: Connection, make: Callable[..., Any], *arguments: Any) -> None:
+    """Answer calls for as long as there is somebody to ask."""
+    held = make(*arguments)
+    try:
+        while True:
+            method, arguments = pipe.recv()
+            try:
+                answer = True, getattr(held, method)(*arguments)
+                rest()
+            except Exception:
+                answer = False, traceback.format_exc()
+            pipe.send(answer)
+    except (EOFError, BrokenPipeError):
+        return
+
+
+def rest() -> None:
+    """Return when all threads of this process sleep, as its processor time tells."""
+    end = time.perf_counter() + PATIENCE_SECONDS
+    while time.perf_counter() < end:
+        begin, spent = time.perf_counter(), time.process_time()
+        time.sleep(LOOK_SECONDS)
+        if time.process_time() - spent < AWAKE * (time.perf_counter() - begin):
+            return
+    raise TimeoutError(f"threads still run {PATIENCE_SECONDS:.0f} s after their work was done")
