@@ -7,15 +7,16 @@ process with another library, or beside it, they would take the cores from it th
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-LOOK_SECONDS = 0.004  # how long its threads are watched
-AWAKE = 0.05  # the share of that time in which no thread may have been running
-PATIENCE_SECONDS = 10.0
+TASKS = Path("/proc/self/task")
+LOOK_SECONDS, PATIENCE_SECONDS = 0.001, 10.0
 
 
 class Worker:
@@ -66,11 +67,23 @@ def _serve(pipe: Connection, make: Callable[..., Any], *arguments: Any) -> None:
 
 
 def rest() -> None:
-    """Return when all threads of this process sleep, as its processor time tells."""
+    """Return when all other threads of this process sleep."""
+    if not TASKS.exists():  # not Linux, where one can look
+        time.sleep(0.05)
+        return
     end = time.perf_counter() + PATIENCE_SECONDS
-    while time.perf_counter() < end:
-        begin, spent = time.perf_counter(), time.process_time()
+    while any(map(_is_awake, TASKS.iterdir())):
+        if time.perf_counter() > end:
+            raise TimeoutError(f"threads still run {PATIENCE_SECONDS:.0f} s after the call's end")
         time.sleep(LOOK_SECONDS)
-        if time.process_time() - spent < AWAKE * (time.perf_counter() - begin):
-            return
-    raise TimeoutError(f"threads still run {PATIENCE_SECONDS:.0f} s after their work was done")
+
+
+def _is_awake(task: Path) -> bool:
+    """Whether this is another thread than the caller, and runs or waits for a core."""
+    if int(task.name) == threading.get_native_id():
+        return False
+    try:
+        stat = (task / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it has ended meanwhile
+    return stat.rpartition(")")[2].split()[0] == "R"  # behind its name, which may hold anything
