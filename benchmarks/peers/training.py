@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import rivals
 from cases import MAIN, VARIANTS, Case, variant
-from workers import Worker
+from workers import Worker, call_all
 
 ROUND_SECONDS = 0.03  # what one library gets in one round, at least one call
 # In one call, which of steepest copies parameters in and out and touches fresh memory once, as of a user
@@ -21,7 +21,7 @@ ROUND_SECONDS = 0.03  # what one library gets in one round, at least one call
 # moments fade into subnormal numbers, which are slow.
 FEWEST_STEPS, MOST_EPOCHS = 64, 16
 # The same in the large cases, where a minute has few calls of all libraries: again one or two per cent.
-FEWEST_LARGE_STEPS = {"training": 32, "variants": 16}
+FEWEST_LARGE_STEPS = {"training": 32, "variants": 12}
 
 
 class Contestant:
@@ -45,8 +45,12 @@ class Contestant:
     def begin(self, case: Case, fewest_steps: int) -> float:
         """Return the seconds a step of a first round, in which libraries compile and warm up."""
         self.rival = rivals.MAKERS[self.name](case, self.n_threads)
-        self.epochs, self.repeats = -(-fewest_steps // case.steps), 1
-        return self.seconds_per_step()
+        fewest = -(-fewest_steps // case.steps)
+        # One epoch will do, but JAX compiles for each number of epochs.
+        self.epochs, self.repeats = fewest if self.name.startswith("jax") else 1, 1
+        seconds = self.seconds_per_step()
+        self.epochs = fewest
+        return seconds
 
     def settle(self) -> None:
         """Choose how many calls of how many epochs a round has, so that it lasts ROUND_SECONDS."""
@@ -55,7 +59,7 @@ class Contestant:
         self.epochs = int(np.clip(ROUND_SECONDS / epoch, fewest, MOST_EPOCHS))
         self.repeats = int(np.clip(ROUND_SECONDS / (epoch * self.epochs), 1, 20))
         if self.epochs > fewest:
-            self.seconds_per_step()  # JAX compiles for each number of epochs
+            self.seconds_per_step()  # JAX compiles again
 
     def seconds_per_step(self) -> float:
         """Time one round: the median of its calls, each from the initial parameters."""
@@ -76,17 +80,13 @@ def verify(case: Case, workers: dict[str, Worker]) -> None:
     case = replace(case, rows=min(case.rows, (2 if is_large(case) else 16) * case.batch))
     longest = max(*case.widths, case.batch)
     eps = float(np.finfo(case.dtype).eps)
-    ours: dict[bool, tuple[Any, Any]] = {}
-    for name, worker in workers.items():
-        if name == "steepest":
-            continue
-        like_sklearn = name == "sklearn"
-        if like_sklearn not in ours:
-            ours[like_sklearn] = workers["steepest"].call("lead", case, epochs, like_sklearn)
-        orders, desired = ours[like_sklearn]
-        losses = worker.call("follow", case, orders)
+    ours = {like: workers["steepest"].call("lead", case, epochs, like) for like in (False, True)}
+    orders = ours[False][0]  # the same for both
+    peers = {name: worker for name, worker in workers.items() if name != "steepest"}
+    for name, losses in call_all(peers, "follow", case, orders).items():
         if losses is None:
             continue
+        desired = ours[name == "sklearn"][1]
         # Roundings of the longest sum and of the steps, as random walks: tests/tolerances.py. And JAX
         # forms 1 - beta_2^t in the dtype itself, with the relative error eps / 2 / (1 - beta_2) at first.
         bound = 16 * np.sqrt(longest + epochs * case.steps) * eps
@@ -151,11 +151,13 @@ def measure(part: str, n_threads: int, smoke: bool = False) -> list[dict[str, An
         if part == "variants" and n_threads > 1 and case.flops < 5e7:
             continue  # too small to share: the one core's table has them
         if smoke:
-            case = replace(case, rows=(1 if is_large(case) else 8) * case.batch)
+            batch = case.batch // (8 if is_large(case) else 1)
+            case = replace(case, batch=batch, rows=(1 if is_large(case) else 8) * batch)
         fewest = 1 if smoke else FEWEST_LARGE_STEPS[part] if is_large(case) else FEWEST_STEPS
         if part == "training" or n_threads == 1:
             verify(case, workers)
-        us = {name: [1e6 * worker.call("begin", case, fewest)] for name, worker in workers.items()}
+        first = call_all(workers, "begin", case, fewest)
+        us = {name: [1e6 * seconds] for name, seconds in first.items()}
         if not smoke:
             if not is_large(case):  # whose one call is a long round already
                 for worker in workers.values():

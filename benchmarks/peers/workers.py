@@ -38,7 +38,14 @@ class Worker:
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Return what the object's method returns."""
+        self.start(method, *arguments)
+        return self.answer()
+
+    def start(self, method: str, *arguments: Any) -> None:
+        """Start a call, of which `answer` is the end."""
         self.pipe.send((method, arguments))
+
+    def answer(self) -> Any:
         try:
             succeeded, answer = self.pipe.recv()
         except EOFError:
@@ -48,6 +55,13 @@ class Worker:
         if not succeeded:
             raise RuntimeError(f"worker {self.process.name}:\n{answer}")
         return answer
+
+
+def call_all(workers: dict[str, Worker], method: str, *arguments: Any) -> dict[str, Any]:
+    """Return what each one's method returns; they run at once, so it is not for timing."""
+    for worker in workers.values():
+        worker.start(method, *arguments)
+    return {name: worker.answer() for name, worker in workers.items()}
 
 
 def _serve(pipe: Connection, make: Callable[..., Any], *arguments: Any) -> None:
