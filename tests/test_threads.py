@@ -500,7 +500,7 @@ def test_ctrl_c_ends_a_descent_on_several_threads(ctrl_c, rng):
 
 # ---------------------------------------------------------------- the same bits
 
-# (widths, batch size): the last batch is smaller. Threads share a step from 2e6 multiply-adds of its forward pass
+# (widths, batch size): the last batch is smaller. Threads share a step from 5e5 multiply-adds of its forward pass
 # on, which most of these reach.
 NETWORKS = [
     ((1, 16, 1), 7),

@@ -85,9 +85,9 @@ class NetworkObjective {
     static Index largest_block(const Network<T>& network, const Dataset<T>& data) {
         return data.X.rows < network.block_rows() ? data.X.rows : network.block_rows();
     }
-    // Below about 50 microseconds a step, what two threads save on a quiet machine is less than what they
-    // lose on a busy one, where a worker may be late in every phase. Work is in multiply-adds.
-    static bool is_shared(double work) { return work >= 2'000'000; }
+    // Below about 10 microseconds a step, two threads spend what they save on handing each other the rows and
+    // parameters that they have written, a cache line at a time. Work is in multiply-adds.
+    static bool is_shared(double work) { return work >= 500'000; }
     int shares_for(double work) const { return is_shared(work) ? threads_.count() : 1; }
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
