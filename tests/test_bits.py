@@ -197,7 +197,9 @@ def test_a_batch_is_predicted_as_its_rows(isa, dtype, rng, rows, K):
 
 @pytest.mark.parametrize("rows", [7, 37])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
-@pytest.mark.parametrize("widths", [(7, 1), (9, 17, 3), (16, 2, 33, 9)], ids=str)
+@pytest.mark.parametrize(
+    "widths", [(7, 1), (9, 17, 3), (16, 2, 33, 9), (100, 12, 150, 23, 6)], ids=str
+)
 @pytest.mark.parametrize("output_activation", ["identity", "logistic", "softmax"])
 def test_a_batch_goes_through_a_network_as_its_rows(
     isa, dtype, rng, rows, widths, activation, output_activation

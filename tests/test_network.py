@@ -27,6 +27,7 @@ WIDTHS = (
     (17, 33, 8, 15, 1),
     (33, 1, 17, 2, 9, 8),
     (2, 16, 33, 10),
+    (100, 12, 150, 23, 70, 6),
 )
 CROSS_ENTROPIES = {
     "logistic": kernels.logistic_cross_entropy,
@@ -50,6 +51,8 @@ DENSE = [
     *((n, 9, K, "relu") for n in ROWS for K in (1, 9)),
     *((13, d, K, "relu") for d in COLUMNS for K in (1, 2, 4, 5, 8, 9, 16, 17, 33)),
     *((13, 9, K, a) for K in (1, 4, 7, 8, 9, 17) for a in ("identity", "tanh", "logistic")),
+    *((n, 9, 33, "relu") for n in range(14, 44)),  # all remainders of a register tile's rows
+    *((29, 200, K, "tanh") for K in range(1, 35)),  # all groups of few outputs
 ]
 
 
