@@ -1,5 +1,9 @@
 #include "core/dense.hpp"
 
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
 namespace steepest::STEEPEST_ISA {
 
 template <class T>
@@ -36,35 +40,20 @@ void dense_forward(const DenseLayout<T>& layer, Activation activation, Index row
         for (Index o = layer.n_out; o < layer.columns; ++o) output[i * output_stride + o] = 0;
 }
 
+// How many outputs' sums a register tile holds, from `few_outputs` outputs on.
+using GroupSizes = std::conditional_t<(tile_rows > 8), std::integer_sequence<int, 4, 5, 6, 7, 8>,
+                                      std::integer_sequence<int, 3, 4, 5, 6>>;
+
 // f(o, count), count a constant, for groups of so many outputs that a register tile holds their sums.
-template <class F>
-void for_output_groups(Index n_out, F&& f) {
-    constexpr Index most = tile_rows > 8 ? 8 : 6;
+template <class F, int... Counts>
+void for_output_groups(Index n_out, F&& f, std::integer_sequence<int, Counts...>) {
+    constexpr Index most = std::max({Counts...});
     const Index groups = (n_out + most - 1) / most;
     for (Index g = 0; g < groups; ++g) {
-        const Index o = n_out * g / groups;
-        switch (n_out * (g + 1) / groups - o) {
-            case 3:
-                f(o, std::integral_constant<int, 3>{});
-                break;
-            case 4:
-                f(o, std::integral_constant<int, 4>{});
-                break;
-            case 5:
-                f(o, std::integral_constant<int, 5>{});
-                break;
-            case 6:
-                f(o, std::integral_constant<int, 6>{});
-                break;
-            case 7:
-                f(o, std::integral_constant<int, 7>{});
-                break;
-            default:
-                f(o, std::integral_constant<int, 8>{});
-        }
+        const Index o = n_out * g / groups, here = n_out * (g + 1) / groups - o;
+        (void)((here == Counts && (f(o, std::integral_constant<int, Counts>{}), true)) || ...);
     }
 }
-
 // Fewer outputs than this are summed one by one, in four chains each.
 inline constexpr Index few_outputs = 4;
 
@@ -89,13 +78,16 @@ void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T
             sink(Kind::weights, offset + o * layer.columns, piece, here, norms);
         }
         if (layer.n_out < few_outputs) continue;
-        for_output_groups(layer.n_out, [&](Index o, auto count) {
-            T* piece = buffers.piece.data();  // (count, here)
-            few_weighted_column_sums<decltype(count)::value>(rows, here, d_z + o, d_stride, input + first,
-                                                             input_stride, piece, here);
-            for (Index q = 0; q < count; ++q)
-                sink(Kind::weights, offset + (o + q) * layer.columns, piece + q * here, here, norms);
-        });
+        for_output_groups(
+            layer.n_out,
+            [&](Index o, auto count) {
+                T* piece = buffers.piece.data();  // (count, here)
+                few_weighted_column_sums<decltype(count)::value>(rows, here, d_z + o, d_stride, input + first,
+                                                                 input_stride, piece, here);
+                for (Index q = 0; q < count; ++q)
+                    sink(Kind::weights, offset + (o + q) * layer.columns, piece + q * here, here, norms);
+            },
+            GroupSizes{});
     }
     if (share > 0) return;
     T* piece = sink.place(layer.bias_offset, buffers.piece.data());
