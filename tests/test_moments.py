@@ -141,8 +141,27 @@ def test_polynomial_moments_outside_of_the_window(isa, rng, basis, size):
     )
 
 
+@pytest.mark.parametrize("size", [1e-12, 1e12])
+def test_polynomial_moments_with_small_and_large_weights(isa, rng, size):
+    x, y, w = rng.uniform(-1, 1, 50), rng.standard_normal(50), rng.uniform(0, size, 50)
+    moments = polynomial_moments(x, y, w, 6, "chebyshev")
+    assert_moments(
+        moments, exact_basis(exact(x), 6, "chebyshev"), exact(y)[:, None], exact(w), 1e-26
+    )
+
+
+def test_larger_points_later_on(isa, rng):
+    """The grids follow the values: what has been summed on finer ones is kept."""
+    n = 3000
+    x = rng.uniform(-1, 1, n) * np.linspace(0.1, 3.0, n)
+    y = rng.standard_normal(n) * np.linspace(0.1, 100.0, n)
+    for basis in BASES:
+        design = exact_basis(exact(x), 2, basis)
+        assert_moments(polynomial_moments(x, y, None, 2, basis), design, exact(y)[:, None])
+
+
 def test_chunks_and_parts_of_many_points(isa, rng):
-    """Sums over more than one part (2^16) of points that are integers: exact in Python's."""
+    """Sums over more than one part (some 2^16) of points that are integers: exact in Python's."""
     n = 140_001
     x, y = rng.integers(-(2**12), 2**12, n), rng.integers(-(2**20), 2**20, n)
     moments = polynomial_moments(x / 2.0**12, y / 2.0**20, None, 2, "monomial")
@@ -159,7 +178,7 @@ def test_chunks_and_parts_of_many_points(isa, rng):
 
 
 def test_bits_of_moments_do_not_depend_on_threads(isa, rng):
-    """Several parts (2^16 points, 2^13 rows), of which the last is short, shared out among 1, 2, 3 threads."""
+    """Several parts (some 2^16 points, 2^13 rows), of which the last is short, shared out among 1, 2, 3 threads."""
     x, y, w = rng.uniform(-1, 1, 280_001), rng.standard_normal(280_001), rng.random(280_001)
     X = rng.standard_normal((30_001, 5))
     hashes = []
@@ -171,11 +190,12 @@ def test_bits_of_moments_do_not_depend_on_threads(isa, rng):
     assert hashes[0] == hashes[1] == hashes[2]
 
 
+@pytest.mark.parametrize(("half", "unit"), [(2.75, 6.7), (4.0, 0.125)])  # quotients, and products
 @pytest.mark.parametrize("basis", BASES)
-def test_units_are_those_of_the_direct_descent(isa, dtype, rng, basis):
+def test_units_are_those_of_the_direct_descent(isa, dtype, rng, basis, half, unit):
     """Mapped and scaled point by point, rounded to the data's dtype as NumPy does it."""
     x, y = (a.astype(dtype) for a in (rng.uniform(3, 8, 1500), 7 * rng.standard_normal(1500)))
-    middle, half, unit = 5.5, 2.75, 6.7
+    middle = 5.5
     moments = polynomial_moments(x, y, None, 3, basis, (middle, half, unit))
     u, t = ((x - middle) / half).astype(np.float64), (y / unit).astype(np.float64)
     same = polynomial_moments(u, t, None, 3, basis)

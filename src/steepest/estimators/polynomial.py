@@ -174,7 +174,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         x = data[0]
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
         domain = old_domain or extent
-        y_scale = y_size or 1.0
+        y_scale = 2.0 ** (math.frexp(y_size)[1] - 1) if y_size else 1.0  # scales without rounding
         if y_scale > 1e153:
             raise ValueError("y has values too large to be squared; scale it down")
         theta = self._start(degree, basis, y_scale)
