@@ -28,6 +28,7 @@ WIDTHS = (
     (33, 1, 17, 2, 9, 8),
     (2, 16, 33, 10),
     (100, 12, 150, 23, 70, 6),
+    (58, 200, 40),  # with many rows, a gradient in packed tiles, of which some are not whole
 )
 CROSS_ENTROPIES = {
     "logistic": kernels.logistic_cross_entropy,

@@ -106,7 +106,7 @@ STEEPEST_INLINE void multiply_tile(Index i, Index j, Index depth, const T* a, In
 // are, or A^T in memory (k, i), or that in tiles of `tile_rows` rows.
 template <class T>
 struct RowsOperand {
-    static constexpr bool by_rows = true;
+    static constexpr bool by_rows = true, begins_anywhere = true;
     const T* data;
     Index stride;
 
@@ -114,7 +114,7 @@ struct RowsOperand {
 };
 template <class T>
 struct TransposedOperand {
-    static constexpr bool by_rows = false;
+    static constexpr bool by_rows = false, begins_anywhere = true;
     const T* data;
     Index stride;  // of k
 
@@ -122,7 +122,7 @@ struct TransposedOperand {
 };
 template <class T>
 struct TilesOperand {
-    static constexpr bool by_rows = false;
+    static constexpr bool by_rows = false, begins_anywhere = false;  // but where a tile begins
     static constexpr Index stride = tile_rows;
     const T* data;
     Index first, depth;  // i of the first tile
@@ -153,7 +153,7 @@ STEEPEST_INLINE void sweep_columns(Index i0, Index i1, Index j, Index depth, con
                                                            partial.out ? at : nullptr, partial.stride);
         i += count;
     };
-    if constexpr (tile_rows > 8) {
+    if constexpr (tile_rows > 8 && Operand::begins_anywhere) {
         // Two or three rows too many for whole tiles and a four: 8 + 8 costs less than 14 and 2.
         if (i1 - i >= 16 && (i1 - i) % tile_rows % 4 >= 2) {
             run(std::integral_constant<int, 8>{});
