@@ -268,6 +268,15 @@ def test_sizes(isa, dtype, rng, widths, n):
         assert_loss_gradient(parts, output_activation, "relu", dtype)
 
 
+@pytest.mark.parametrize("draw", range(25))
+def test_any_sizes(isa, dtype, rng, draw):
+    """Sizes that nobody chose: blocks, panels, pieces and tiles end anywhere, and are packed or not."""
+    rng = rng.spawn(draw + 1)[draw]
+    widths = [int(n) for n in np.exp(rng.uniform(0, np.log(300), rng.integers(2, 5)))]
+    n = int(np.exp(rng.uniform(0, np.log(600))))
+    assert_loss_gradient(problem(rng, widths, n, "identity", "tanh", dtype), "identity", "tanh", dtype)
+
+
 @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
 @pytest.mark.parametrize("output_activation", OUTPUT_ACTIVATIONS)
 @pytest.mark.parametrize("widths", [(3, 2), (9, 17, 1), (7, 16, 2, 9)], ids=str)
