@@ -109,8 +109,8 @@ STEEPEST_INLINE Vec<double> load_first(const double* p, Index n) {
 #endif
 }
 
-// For data that are read from end to end, a vector at a time: 8 KB ahead, for the hardware prefetches less far and
-// no further than to the end of a page.
+// For data that are read from end to end, a vector at a time: 8 KB ahead, for the hardware prefetches less
+// far and no further than to the end of a page.
 template <class T>
 STEEPEST_INLINE void prefetch_ahead(const T* p) {
     __builtin_prefetch(reinterpret_cast<const char*>(p) + 8192);
