@@ -274,7 +274,9 @@ def test_any_sizes(isa, dtype, rng, draw):
     rng = rng.spawn(draw + 1)[draw]
     widths = [int(n) for n in np.exp(rng.uniform(0, np.log(300), rng.integers(2, 5)))]
     n = int(np.exp(rng.uniform(0, np.log(600))))
-    assert_loss_gradient(problem(rng, widths, n, "identity", "tanh", dtype), "identity", "tanh", dtype)
+    assert_loss_gradient(
+        problem(rng, widths, n, "identity", "tanh", dtype), "identity", "tanh", dtype
+    )
 
 
 @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)

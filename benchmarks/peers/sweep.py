@@ -16,7 +16,7 @@ import numpy as np
 import rivals
 from cases import Case
 
-ADAM_BYTES = (
+ADAM_WORDS = (
     7  # words that a step moves for each parameter: reads x, gradient, m, v; writes x, m, v
 )
 FEWEST_FLOPS = 5e6  # a step with fewer need not come near the peak
@@ -126,9 +126,14 @@ def copy_rate(n_bytes: float) -> float:
 
 
 def limit_seconds(p: Point, peak: float) -> float:
-    """Return the least time of a step: its multiply-adds, or moving Adam's words, whichever is longer."""
-    moved = ADAM_BYTES * np.dtype(p.dtype).itemsize * p.parameters
-    return max(p.flops / (1e9 * peak), moved / copy_rate(moved))
+    """Return the least time of a step: its multiply-adds, or the words it moves, whichever is longer.
+
+    The words are Adam's, and the batch's rows, which are read and written once to lie together.
+    """
+    size = np.dtype(p.dtype).itemsize
+    adam, row = size * ADAM_WORDS * p.parameters, 2 * size * p.widths[0]
+    rate = copy_rate(adam + p.rows * row)  # memory is as far as an epoch's words reach
+    return max(p.flops / (1e9 * peak), (adam + p.batch * row) / rate)
 
 
 def measure(n_threads: int, smoke: bool = False) -> dict[str, Any]:

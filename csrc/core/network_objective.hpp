@@ -4,6 +4,7 @@
 #include "core/network_pass.hpp"
 #include "core/pool.hpp"
 #include "core/scores.hpp"
+#include "core/sharing.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -86,11 +87,24 @@ class NetworkObjective {
         return data.X.rows < network.block_rows() ? data.X.rows : network.block_rows();
     }
     // Below about 10 microseconds a step, two threads spend what they save on handing each other the rows and
-    // parameters that they have written, a cache line at a time. Work is in multiply-adds.
+    // parameters that they have written, a cache line at a time; up to about half a millisecond, a late
+    // worker can cost more than it saves. Work is in multiply-adds.
     static bool is_shared(double work) { return work >= 500'000; }
-    int shares_for(double work) const { return is_shared(work) ? threads_.count() : 1; }
+    static bool is_large(double work) { return work >= 20'000'000; }
+    int shares_for(double work) const {
+        return is_shared(work) && (is_large(work) || sharing_.shares()) ? threads_.count() : 1;
+    }
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
+        const double work = network_.multiply_adds(rows.count);
+        if (threads_.count() == 1 || !is_shared(work) || is_large(work)) return pass_rows(rows, theta, sink);
+        sharing_.begin();
+        const double loss = pass_rows(rows, theta, sink);
+        sharing_.end();
+        return loss;
+    }
+
+    double pass_rows(Rows rows, const T* theta, GradientSink<T>& sink) {
         const auto& config = network_.config();
         const double total = batch_weight(rows);
         const double l2 = config.l2_per_row ? config.l2 / (total > 0 ? total : 1) : config.l2;
@@ -149,6 +163,7 @@ class NetworkObjective {
     Dataset<T> data_;
     Interrupt* interrupt_;
     Threads threads_;
+    SharingChoice sharing_;
     NetworkPass<T> pass_;
     Buffer<T> gradient_;
 };
