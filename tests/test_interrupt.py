@@ -239,11 +239,13 @@ def test_measuring_the_moments(ctrl_c, rng):
     assert vars(model) == vars(st.LinearRegression())
 
 
-def test_partial_fit(ctrl_c, rng):
+@pytest.mark.parametrize("estimator", [st.MLPRegressor, st.MLPClassifier])
+def test_partial_fit(ctrl_c, rng, estimator):
     X = rng.standard_normal((200_000, 100)).astype(np.float32)
-    y = rng.standard_normal(200_000).astype(np.float32)
-    model = endless(st.MLPRegressor, hidden_layer_sizes=(512, 512))
-    ctrl_c.interrupts(lambda: model.partial_fit(X, y))
+    y = rng.integers(0, 2, 200_000)
+    classes = {"classes": [0, 1]} if estimator is st.MLPClassifier else {}
+    model = endless(estimator, hidden_layer_sizes=(512, 512))
+    ctrl_c.interrupts(lambda: model.partial_fit(X, y, **classes))
     assert model.status_ == "interrupted"
     assert np.isfinite(model.predict(X[:100])).all()
 

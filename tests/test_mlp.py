@@ -677,6 +677,19 @@ def test_partial_fit_after_fit_is_a_longer_fit(rng):
     assert model.loss_curve_ == whole.loss_curve_
 
 
+def test_partial_fit_goes_on_from_unaligned_weights(rng):
+    """A user may put in what a file's bytes were seen as."""
+    X, y = regression(rng)
+    model = st.MLPRegressor(hidden_layer_sizes=(6,), random_state=5).partial_fit(X, y)
+    copy = pickle.loads(pickle.dumps(model))
+    weights = np.frombuffer(b"." + copy.coefs_[0].tobytes(), np.uint8)[1:].view(
+        copy.coefs_[0].dtype
+    )
+    copy.coefs_[0] = weights.reshape(copy.coefs_[0].shape)
+    assert not copy.coefs_[0].flags.aligned
+    np.testing.assert_array_equal(flat(copy.partial_fit(X, y)), flat(model.partial_fit(X, y)))
+
+
 def test_partial_fit_goes_on_after_pickling(rng):
     X, y = regression(rng)
     model = st.MLPRegressor(hidden_layer_sizes=(6,), batch_size=16, random_state=5).partial_fit(

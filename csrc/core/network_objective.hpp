@@ -96,7 +96,8 @@ class NetworkObjective {
     }
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
-        const double work = network_.multiply_adds(rows.count);
+        const Index block = network_.block_rows();
+        const double work = network_.multiply_adds(rows.count < block ? rows.count : block);
         if (threads_.count() == 1 || !is_shared(work) || is_large(work)) return pass_rows(rows, theta, sink);
         sharing_.begin();
         const double loss = pass_rows(rows, theta, sink);

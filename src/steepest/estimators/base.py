@@ -68,8 +68,8 @@ class NetworkState:
         """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
         slots = self.slots
         return NetworkState(
-            [np.ascontiguousarray(w) for w in self.weights],  # an estimator's user has these
-            [np.ascontiguousarray(b) for b in self.biases],
+            [plain(w, w.dtype) for w in self.weights],  # an estimator's user has these
+            [plain(b, b.dtype) for b in self.biases],
             None if slots is None else [(list(w), list(b)) for w, b in slots],
             self.n_steps,
             self.n_epochs,

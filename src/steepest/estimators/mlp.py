@@ -479,8 +479,8 @@ class _MultiLayerPerceptron(BaseEstimator):
             self.best_validation_score_ = None
             self.best_loss_ = min(self.loss_curve_, default=float("inf"))
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
-        """One epoch over more data; the optimizer's state, the shuffles and patience go on."""
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+        """Train for one epoch on more data; the optimizer's state, the shuffles and patience go on."""
         with unchanged_on_error(self):
             self._check_parameters()
             if self.early_stopping:
@@ -500,6 +500,10 @@ class _MultiLayerPerceptron(BaseEstimator):
             self._finish(state, result, history_of(result), training, goes_on=not first)
             self.n_iter_ += epochs
             self._remember(state, result, resume["seed"], optimizer)
+        return result
+
+    def _after_epoch(self, result: dict[str, Any]) -> Any:
+        """Say how a ``partial_fit`` ended; an interrupt is raised here, where nothing is undone any more."""
         if result["status"] == "max_epochs":  # one epoch is what was asked for
             result = {**result, "status": "max_steps"}
         report_ending(self, result)
@@ -747,7 +751,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         MLPRegressor
             Itself.
         """
-        return self._partial_fit(X, y, sample_weight)
+        return self._after_epoch(self._partial_fit(X, y, sample_weight))
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
@@ -911,7 +915,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
                 self.classes_ = np.unique(classes)
             else:
                 require_same_classes(classes, self.classes_)
-            return self._partial_fit(X, y, sample_weight)
+            result = self._partial_fit(X, y, sample_weight)
+        return self._after_epoch(result)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
