@@ -227,7 +227,8 @@ def test_ragged_lists(case):
     assert_refused(case, ragged, y, ValueError, r"inhomogeneous|sequence")
 
 
-def test_sparse_x(case):
+@pytest.mark.parametrize("case", [c for c in CASES if c.kind is st.PolynomialRegression], ids=repr)
+def test_sparse_x_of_polynomials(case):
     X, y = case.data()
     assert_refused(case, sparse.csr_array(X), y, TypeError, r"[Ss]parse")
 

@@ -186,7 +186,7 @@ def test_tags(kind):
     assert is_regressor(kind()) == (kind in REGRESSORS)
     tags = get_tags(kind())
     assert tags.target_tags.required
-    assert not tags.input_tags.sparse
+    assert tags.input_tags.sparse == (kind is not st.PolynomialRegression)
     assert not tags.input_tags.allow_nan
     assert tags.target_tags.multi_output == (kind in (st.LinearRegression, st.MLPRegressor))
     if kind is st.MLPClassifier:

@@ -7,11 +7,12 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/views.hpp"
+#include "core/inputs.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -70,6 +71,45 @@ template <class T>
 MatrixView<const T> matrix(py::handle h) {
     const py::array a = as_array(h);
     return {static_cast<const T*>(a.data()), a.shape(0), a.ndim() > 1 ? a.shape(1) : 1};
+}
+
+// A sparse matrix is a tuple of its entries' values, their columns, the rows' starts, and what an absent
+// entry of each column is.
+inline bool is_sparse(py::handle X) {
+    return py::isinstance<py::tuple>(X) && py::len(X) == 4;
+}
+
+// The array that has the type of the matrix's entries.
+inline py::object entries_of(const py::object& X) {
+    return is_sparse(X) ? py::object(py::reinterpret_borrow<py::tuple>(X)[0]) : X;
+}
+
+// int32 or int64; nothing for any other array.
+inline std::optional<IndexArray> index_array(py::handle h) {
+    if (!py::isinstance<py::array>(h) || as_array(h).dtype().kind() != 'i' || !is_plain(as_array(h)))
+        return std::nullopt;
+    if (as_array(h).itemsize() == 4) return IndexArray{data<std::int32_t>(h), nullptr};
+    if (as_array(h).itemsize() == 8) return IndexArray{nullptr, data<std::int64_t>(h)};
+    return std::nullopt;
+}
+
+// Inputs (n, d), dense or sparse, or nothing if X is not of type T or its parts don't fit together. Python
+// has checked that the columns of sparse entries are in range and the starts in order.
+template <class T>
+std::optional<Inputs<T>> inputs(const py::object& X) {
+    if (is_array_of<T>(X) && as_array(X).ndim() == 2) return Inputs<T>(matrix<T>(X));
+    if (!is_sparse(X)) return std::nullopt;
+    const auto parts = py::reinterpret_borrow<py::tuple>(X);
+    const py::object values = parts[0], absent = parts[3];
+    const auto columns = index_array(parts[1]), starts = index_array(parts[2]);
+    if (!is_array_of<T>(values) || !is_array_of<T>(absent) || !columns || !starts) return std::nullopt;
+    const Index rows = as_array(parts[2]).size() - 1, entries = as_array(values).size();
+    if (rows < 0 || as_array(parts[1]).size() != entries || (*starts)[0] != 0 || (*starts)[rows] != entries)
+        return std::nullopt;
+    const Index cols = as_array(absent).size();
+    const T* a = data<T>(absent);
+    const bool shifted = std::any_of(a, a + cols, [](T value) { return value != 0; });
+    return Inputs<T>(SparseRows<T>{*starts, *columns, data<T>(values), a, shifted}, rows, cols);
 }
 
 template <class T>

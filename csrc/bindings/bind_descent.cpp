@@ -328,7 +328,7 @@ void bind_descent(py::module_& m) {
                       return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
                                                           network_config(model), c, on_record);
                   },
-                  training[0]);
+                  entries_of(training[0]));
           });
     m.def("polynomial_descent",
           [](py::object theta, py::list slots, py::tuple training, py::object validation,

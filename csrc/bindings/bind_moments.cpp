@@ -60,15 +60,16 @@ py::object linear_moments_of(const py::tuple& rows, bool pairs, int n_threads) {
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
-            const auto inputs = matrix<T>(X), targets = matrix<T>(y);
-            if (inputs.rows != targets.rows || inputs.rows == 0)
+            const auto matrix_X = inputs<T>(X);
+            const auto targets = matrix<T>(y);
+            if (!matrix_X || matrix_X->rows != targets.rows || targets.rows == 0)
                 throw std::invalid_argument("X and y do not fit together");
-            const T* weights = weights_of<T>(w, inputs.rows);
+            const T* weights = weights_of<T>(w, targets.rows);
             return py::cast(measured([&](Interrupt* interrupt) {
-                return LinearMoments(inputs, targets, weights, pairs, n_threads, interrupt);
+                return LinearMoments(*matrix_X, targets, weights, pairs, n_threads, interrupt);
             }));
         },
-        X, y);
+        entries_of(X), y);
 }
 
 // For each column of [X, y]: mean, deviation, largest magnitude; (3, d + K).

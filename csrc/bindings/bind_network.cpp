@@ -7,9 +7,8 @@ namespace {
 
 // Whether the network can take X as it is.
 template <class T>
-bool accepts(const ParameterArrays& parameters, py::handle X) {
-    return are_parameters<T>(parameters) && as_array(X).ndim() == 2 &&
-           as_array(X).shape(1) == as_array(parameters.weights[0]).shape(0);
+bool accepts(const ParameterArrays& parameters, const std::optional<Inputs<T>>& X) {
+    return are_parameters<T>(parameters) && X && X->cols == as_array(parameters.weights[0]).shape(0);
 }
 
 // Whether y fits X and the output: classes in range for softmax, otherwise (n, K), or (n,) for one output.
@@ -26,10 +25,9 @@ enum class Layers { all, last };
 
 // The activations of all layers, or of the last one alone, which then is all that takes memory for every row.
 template <class T>
-py::list forward(const ParameterArrays& parameters, py::handle X, Activation hidden, Activation output,
-                 Layers layers) {
+py::list forward(const ParameterArrays& parameters, const Inputs<T>& inputs, Activation hidden,
+                 Activation output, Layers layers) {
     const Network<T> network({.widths = widths_of(parameters.weights), .hidden = hidden, .output = output});
-    const auto inputs = matrix<T>(X);
     py::list activations;
     std::vector<T*> out;
     const Index first_layer = layers == Layers::all ? 1 : network.depth();
@@ -51,14 +49,16 @@ py::object activations(const py::object& weights, const py::object& biases, cons
         [&](auto t) -> py::object {
             using T = decltype(t);
             const auto parameters = ParameterArrays::from(weights, biases);
-            if (!parameters || !accepts<T>(*parameters, X)) return not_implemented();
-            return forward<T>(*parameters, X, activation_named(hidden), activation_named(output), layers);
+            const auto matrix = inputs<T>(X);
+            if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
+            return forward<T>(*parameters, *matrix, activation_named(hidden), activation_named(output),
+                              layers);
         },
-        X);
+        entries_of(X));
 }
 
 template <class T>
-py::tuple loss_gradient(const ParameterArrays& parameters, py::handle X, py::handle y,
+py::tuple loss_gradient(const ParameterArrays& parameters, const py::object& X, py::handle y,
                         py::handle sample_weight, NetworkConfig config) {
     config.widths = widths_of(parameters.weights);
     const Network<T> network(std::move(config));
@@ -131,10 +131,10 @@ void bind_network(py::module_& m) {
             [&](auto t) -> py::object {
                 using T = decltype(t);
                 const auto parameters = ParameterArrays::from(weights, biases);
-                if (!parameters || !accepts<T>(*parameters, X)) return not_implemented();
+                const auto matrix = inputs<T>(X);
+                if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
                 const auto outputs = widths_of(parameters->weights).back();
-                if (!accepts_target<T>(y, as_array(X).shape(0), outputs, loss_named(loss)))
-                    return not_implemented();
+                if (!accepts_target<T>(y, matrix->rows, outputs, loss_named(loss))) return not_implemented();
                 return loss_gradient<T>(
                     *parameters, X, y, sample_weight,
                     {.widths = {},
@@ -145,7 +145,7 @@ void bind_network(py::module_& m) {
                      .l2 = l2,
                      .weights_by_batch = !sample_weight.is_none()});
             },
-            X);
+            entries_of(X));
     });
     m.def("dense_backward", [](py::object X, py::object weights, py::object output, py::object d_output,
                                const std::string& activation) {

@@ -90,10 +90,12 @@ void require_parameters(const ParameterArrays& p) {
 }
 
 template <class T>
-Dataset<T> dataset(py::handle X, py::handle y, py::handle sample_weight, const std::vector<Index>& widths) {
-    if (!is_array_of<T>(X)) throw std::invalid_argument("X is of another type or layout");
+Dataset<T> dataset(const py::object& X, py::handle y, py::handle sample_weight,
+                   const std::vector<Index>& widths) {
+    const auto matrix = inputs<T>(X);
+    if (!matrix) throw std::invalid_argument("X is of another type or layout");
     Dataset<T> set;
-    set.X = matrix<T>(X);
+    set.X = *matrix;
     if (set.X.cols != widths.front()) throw std::invalid_argument("X does not fit the first layer");
     const py::array target = as_array(y);
     if (is_class_array(y)) {

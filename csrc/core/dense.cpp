@@ -54,8 +54,6 @@ void for_output_groups(Index n_out, F&& f, std::integer_sequence<int, Counts...>
         (void)((here == Counts && (f(o, std::integral_constant<int, Counts>{}), true)) || ...);
     }
 }
-// Fewer outputs than this are summed one by one, in four chains each.
-inline constexpr Index few_outputs = 4;
 
 // The share of a layer with few outputs, stored transposed: d_weights (n_out, n_in) = d_z^T input.
 template <class T>
@@ -65,7 +63,7 @@ void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T
                                 const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
                                 PieceNorms& norms) {
     using Kind = typename GradientSink<T>::Kind;
-    constexpr Index piece_columns = 8 * lanes<T>;
+    constexpr Index piece_columns = narrow_piece_columns<T>;
     static_assert(8 * piece_columns <= Blocking<T>::piece_size);
     const Index units = (layer.columns + piece_columns - 1) / piece_columns;
     for (Index unit = units * share / shares; unit < units * (share + 1) / shares; ++unit) {
@@ -89,11 +87,7 @@ void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T
             },
             GroupSizes{});
     }
-    if (share > 0) return;
-    T* piece = sink.place(layer.bias_offset, buffers.piece.data());
-    for (Index o = 0; o < layer.bias_size; ++o)
-        piece[o] = o < layer.n_out ? strided_sum(rows, d_z + o, d_stride) : T(0);
-    sink(Kind::bias, layer.bias_offset, piece, layer.bias_size, norms);
+    if (share == 0) dense_backward_bias(layer, rows, d_z, d_stride, 0, layer.n_out, sink, buffers, norms);
 }
 
 // epilogue(i, j, sum_o d_z[i, o] w[o, j...]) for one output or two, whose weights stay in registers while
@@ -159,12 +153,28 @@ void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T*
             grid, part, rows, input, input_stride, d_z, d_stride, buffers,
             [&](Index i, Index j, T* scratch) { return sink.place(offset(i, j), scratch); },
             [&](Index i, Index j, T* piece, Index n) { sink(Kind::weights, offset(i, j), piece, n, norms); });
-    if (part.i0 > 0) return;  // biases go with the first row of weights
-    for (Index first = part.j0; first < part.j1; first += grid.across) {
-        const Index end = part.j1 - first < grid.across ? part.j1 : first + grid.across;
+    if (part.i0 == 0)  // biases go with the first row of weights
+        dense_backward_bias(layer, rows, d_z, d_stride, part.j0, part.j1, sink, buffers, norms);
+}
+
+template <class T>
+void dense_backward_bias(const DenseLayout<T>& layer, Index rows, const T* d_z,
+                         Index d_stride,  // (rows, n_out)
+                         Index j0, Index j1, const GradientSink<T>& sink, PackBuffers<T>& buffers,
+                         PieceNorms& norms) {
+    constexpr auto bias = GradientSink<T>::Kind::bias;
+    if (layer.transposed) {
+        T* piece = sink.place(layer.bias_offset, buffers.piece.data());
+        for (Index o = 0; o < layer.bias_size; ++o)
+            piece[o] = o < layer.n_out ? strided_sum(rows, d_z + o, d_stride) : T(0);
+        return sink(bias, layer.bias_offset, piece, layer.bias_size, norms);
+    }
+    const PieceGrid<T> grid(layer.n_in, layer.columns);
+    for (Index first = j0; first < j1; first += grid.across) {
+        const Index end = j1 - first < grid.across ? j1 : first + grid.across;
         T* piece = sink.place(layer.bias_offset + first, buffers.piece.data());
         column_sums(rows, end - first, d_z + first, d_stride, piece);
-        sink(Kind::bias, layer.bias_offset + first, piece, end - first, norms);
+        sink(bias, layer.bias_offset + first, piece, end - first, norms);
     }
 }
 
@@ -202,6 +212,8 @@ void dense_backward_input(const DenseLayout<T>& layer, Activation activation, In
                                 Index);                                                                      \
     template void dense_backward_parameters(const DenseLayout<T>&, Index, const T*, Index, const T*, Index,  \
                                             const GradientSink<T>&, int, int, PackBuffers<T>&, PieceNorms&); \
+    template void dense_backward_bias(const DenseLayout<T>&, Index, const T*, Index, Index, Index,           \
+                                      const GradientSink<T>&, PackBuffers<T>&, PieceNorms&);                 \
     template void dense_backward_input(const DenseLayout<T>&, Activation, Index, const T*, Index, const T*,  \
                                        Index, const T*, T*, Index, PackBuffers<T>&);
 STEEPEST_DENSE(float)

@@ -95,6 +95,12 @@ void dense_forward(const DenseLayout<T>& layer, Activation activation, Index row
                    Index input_stride,  // (rows, n_in); zero-padded rows if the layer is transposed
                    const T* theta, T* output, Index output_stride);  // (rows, n_out)
 
+// Of a layer that is stored transposed: columns of a piece of d_weights, and fewer outputs than this are
+// summed one by one, in four chains each.
+template <class T>
+inline constexpr Index narrow_piece_columns = 8 * lanes<T>;
+inline constexpr Index few_outputs = 4;
+
 // The part of d_weights = input^T d_z that one thread computes, and d_bias = sum over rows of d_z, given to
 // the sink piece by piece. The order of sums and the pieces depend on the layer's shape alone.
 template <class T>
@@ -103,6 +109,13 @@ void dense_backward_parameters(const DenseLayout<T>& layer, Index rows, const T*
                                const T* d_z, Index d_stride,  // (rows, n_out); zero padding unless transposed
                                const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
                                PieceNorms& norms);
+
+// The second half of that: d_bias of the outputs j0 ... j1, where pieces begin; of all if stored transposed.
+template <class T>
+void dense_backward_bias(const DenseLayout<T>& layer, Index rows, const T* d_z,
+                         Index d_stride,  // (rows, n_out)
+                         Index j0, Index j1, const GradientSink<T>& sink, PackBuffers<T>& buffers,
+                         PieceNorms& norms);
 
 // d_input = (d_z W^T) * activation'(input), where `activation` is that of the layer below, whose output
 // `input` is. Overwrites d_input.

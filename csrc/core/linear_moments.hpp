@@ -8,7 +8,9 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 
+#include "core/entries_by_column.hpp"
 #include "core/interrupt.hpp"
 #include "core/moments.hpp"
 #include "core/pool.hpp"
@@ -61,34 +63,65 @@ std::vector<ColumnFrame> column_frames(MatrixView<const T> a) {
     return frames;
 }
 
+// The same of inputs that may be sparse.
+template <class T>
+std::vector<ColumnFrame> column_frames(const Inputs<T>& X) {
+    if (!X.is_sparse()) return column_frames(X.dense);
+    constexpr T infinity = std::numeric_limits<T>::infinity();
+    const auto n = static_cast<std::size_t>(X.cols);
+    std::vector<T> low(n, infinity), high(n, -infinity);
+    std::vector<Index> present(n);
+    auto take = [&](std::size_t j, T value) {
+        low[j] = value < low[j] ? value : low[j];
+        high[j] = value > high[j] ? value : high[j];
+    };
+    for (Index i = 0; i < X.rows; ++i)
+        X.sparse.for_entries(i, [&](Index j, T value) {
+            take(static_cast<std::size_t>(j), value);
+            ++present[static_cast<std::size_t>(j)];
+        });
+    std::vector<ColumnFrame> frames;
+    for (std::size_t j = 0; j < n; ++j) {
+        if (present[j] < X.rows) take(j, X.sparse.absent[j]);
+        frames.push_back(ColumnFrame::of(static_cast<double>(low[j]), static_cast<double>(high[j])));
+    }
+    return frames;
+}
+
 class LinearMoments {
   public:
     // `pairs`: the whole matrix, not only the sums and the squares of columns. Parts of 2^13 rows are summed
     // apart, shared out among up to n_threads threads, and added in order: the bits don't depend on their
     // number.
     template <class T>
-    LinearMoments(MatrixView<const T> X, MatrixView<const T> y, const T* w, bool pairs, int n_threads,
+    LinearMoments(const Inputs<T>& X, MatrixView<const T> y, const T* w, bool pairs, int n_threads,
                   Interrupt* interrupt)
-        : inputs_(X.cols), rows_(X.rows), columns_(1 + X.cols + y.cols), frames_{{}} {
+        : inputs_(X.cols), rows_(X.rows), columns_(1 + X.cols + y.cols), pairs_(pairs), frames_{{}} {
         for (const auto& f : column_frames(X)) frames_.push_back(f);
         for (const auto& f : column_frames(y)) frames_.push_back(f);
         if (w) weight_unit_ = weight_frame(w).unit;
-        sums_.resize(static_cast<std::size_t>(columns_ * columns_));
+        sums_.resize(static_cast<std::size_t>((pairs ? columns_ : 2) * columns_));
         const Index n_parts = (rows_ + part - 1) / part;
         Threads threads(n_parts < n_threads ? static_cast<int>(n_parts) : n_threads);
         const Index at_once = threads.count();
         std::vector<PartSums> sums;
-        for (Index t = 0; t < at_once; ++t) sums.emplace_back(*this, w != nullptr);
+        // Sums and squares need one column at a time, where the entries are known by columns.
+        const bool one_by_one = X.is_sparse() && !X.sparse.shifted && !pairs;
+        for (Index t = 0; t < at_once; ++t)
+            sums.emplace_back(*this, w != nullptr, one_by_one ? 2 : columns_ + tile_rows);
         std::atomic<bool> stopped = false;
         for (Index first = 0; first < n_parts && !stopped; first += at_once) {
             threads.run([&](int t) {
                 const Index begin = (first + t) * part, end = begin + part < rows_ ? begin + part : rows_;
-                sums[static_cast<std::size_t>(t)].add(X, y, w, begin, end, pairs,
-                                                      [&](double work) {  // only the caller's thread may ask
-                                                          if (t == 0 && interrupt && interrupt->tick(work))
-                                                              stopped = true;
-                                                          return stopped.load(std::memory_order_relaxed);
-                                                      });
+                auto stop = [&](double work) {  // only the caller's thread may ask
+                    if (t == 0 && interrupt && interrupt->tick(work)) stopped = true;
+                    return stopped.load(std::memory_order_relaxed);
+                };
+                auto& to = sums[static_cast<std::size_t>(t)];
+                if (one_by_one)
+                    to.add_by_columns(X, y, w, begin, end, stop);
+                else
+                    to.add(X, y, w, begin, end, stop);
             });
             for (auto& s : sums) s.move_to(sums_);
         }
@@ -159,8 +192,10 @@ class LinearMoments {
     // the eight lanes is one too, and exact.
     static constexpr double bias = 384;
 
-    DoubleDouble<> sum(Index i, Index j) const {
-        return sums_[static_cast<std::size_t>(i < j ? i * columns_ + j : j * columns_ + i)];
+    DoubleDouble<> sum(Index i, Index j) const { return sums_[i < j ? place(i, j) : place(j, i)]; }
+    // Of the sum of products of columns i <= j. Without pairs row 1 has the diagonal.
+    std::size_t place(Index i, Index j) const {
+        return static_cast<std::size_t>((pairs_ || i == 0 ? i : 1) * columns_ + j);
     }
 
     template <class T>
@@ -170,33 +205,71 @@ class LinearMoments {
         return ColumnFrame::of(0, static_cast<double>(most));
     }
 
-    // The sums over one part, and room for one chunk of its columns.
+    // The sums over one part, and room for one chunk of so many columns.
     class PartSums {
       public:
-        PartSums(const LinearMoments& whole, bool weighted)
-            : inputs_(whole.inputs_),
+        PartSums(const LinearMoments& whole, bool weighted, Index columns)
+            : whole_(whole),
+              inputs_(whole.inputs_),
               columns_(whole.columns_),
               weight_unit_(whole.weight_unit_),
               frames_(whole.frames_),
               sums_(whole.sums_.size()),
-              right_((columns_ + tile_rows) * chunk),
-              left_(weighted ? (columns_ + tile_rows) * chunk : 0),
+              right_(columns * chunk),
+              left_(weighted ? columns * chunk : 0),
               left_rest_(left_.size()) {}
 
         // Rows begin ... end. stop(work) is asked before each chunk.
         template <class T, class Stop>
-        void add(MatrixView<const T> X, MatrixView<const T> y, const T* w, Index begin, Index end, bool pairs,
-                 Stop&& stop) {
+        void add(const Inputs<T>& X, MatrixView<const T> y, const T* w, Index begin, Index end, Stop&& stop) {
+            const bool pairs = whole_.pairs_;
             const double columns = static_cast<double>(columns_);
             for (Index first = begin; first < end; first += chunk) {
                 const Index count = end - first < chunk ? end - first : chunk;
                 if (stop(static_cast<double>(count) * columns * (pairs ? 2 * columns : 8.0))) return;
-                fill_right<T>({X.row(first), count, X.cols}, {y.row(first), count, y.cols});
-                if (w) fill_left(w + first, count);
+                fill_right<T>(X, {y.row(first), count, y.cols}, first);
+                if (w) fill_left(w + first, count, columns_);
                 if (w)
                     add_chunk<true>((count + lanes<double> - 1) / lanes<double>, pairs);
                 else
                     add_chunk<false>((count + lanes<double> - 1) / lanes<double>, pairs);
+            }
+        }
+        // The same without pairs, for sparse X: right_ has a column of ones, and one other after the other.
+        template <class T, class Stop>
+        void add_by_columns(const Inputs<T>& X, MatrixView<const T> y, const T* w, Index begin, Index end,
+                            Stop&& stop) {
+            EntriesByColumn<T> entries;
+            double *ones = right_.data(), *column = ones + chunk;
+            for (Index first = begin; first < end; first += chunk) {
+                const Index n = end - first < chunk ? end - first : chunk;
+                if (stop(8.0 * static_cast<double>(columns_))) return;
+                auto add_column = [&](Index j, auto&& fill) {
+                    std::memset(column, 0, chunk * sizeof(double));
+                    const auto& frame = frames_[static_cast<std::size_t>(j)];
+                    fill([&](Index i, T value) {
+                        column[i] = (static_cast<double>(value) - frame.shift) * (1 / frame.unit);
+                    });
+                    const Index steps = (n + lanes<double> - 1) / lanes<double>;
+                    if (w) fill_left(w + first, n, 2);
+                    for (Index i = 0; i < (j == 0 ? 1 : 2); ++i)
+                        if (w)
+                            add_tile<true, 1, 1>(i, 1, steps, i * j, j);
+                        else
+                            add_tile<false, 1, 1>(i, 1, steps, i * j, j);
+                };
+                for (Index i = 0; i < chunk; ++i) ones[i] = i < n;
+                add_column(0, [&](auto&& set) {
+                    for (Index i = 0; i < n; ++i) set(i, T(1));
+                });
+                entries.gather(X, Rows{nullptr, first, n});
+                for (Index j = 0; j < X.cols; ++j)  // without an entry here, all of a column is 0
+                    if (entries.begin(j) < entries.end(j))
+                        add_column(1 + j, [&](auto&& set) { entries.for_entries(j, set); });
+                for (Index k = 0; k < y.cols; ++k)
+                    add_column(1 + X.cols + k, [&](auto&& set) {
+                        for (Index i = 0; i < n; ++i) set(i, y.row(first + i)[k]);
+                    });
             }
         }
         // Adds the sums to others, and starts anew.
@@ -210,14 +283,32 @@ class LinearMoments {
       private:
         // The chunk's columns [1, X, y], each on its own and in its frame; zeros fill the last vector.
         template <class T>
-        void fill_right(MatrixView<const T> X, MatrixView<const T> y) {
-            const Index n = X.rows, end = padded<double>(n);
+        void fill_right(const Inputs<T>& X, MatrixView<const T> y, Index first) {
+            const Index n = y.rows, end = padded<double>(n);
             double* ones = right_.data();
             for (Index i = 0; i < end; ++i) ones[i] = i < n;
-            fill_columns(X, 1);
+            if (X.is_sparse())
+                fill_sparse_columns(X, first, n);
+            else
+                fill_columns<T>({X.dense.row(first), n, X.cols}, 1);
             fill_columns(y, 1 + X.cols);
             for (Index j = 1; j < columns_; ++j)
                 for (Index i = n; i < end; ++i) right_.data()[j * chunk + i] = 0;
+        }
+        template <class T>
+        void fill_sparse_columns(const Inputs<T>& X, Index first, Index n) {
+            const ColumnFrame* frames = frames_.data() + 1;
+            auto framed = [frames](Index j, T value) {
+                return (static_cast<double>(value) - frames[j].shift) * (1 / frames[j].unit);
+            };
+            double* columns = right_.data() + chunk;
+            for (Index j = 0; j < X.cols; ++j) {
+                const double absent = framed(j, X.sparse.absent[j]);
+                for (Index i = 0; i < n; ++i) columns[j * chunk + i] = absent;
+            }
+            for (Index i = 0; i < n; ++i)
+                X.sparse.for_entries(first + i,
+                                     [&](Index j, T value) { columns[j * chunk + i] = framed(j, value); });
         }
         template <class T>
         void fill_columns(MatrixView<const T> a, Index at) {
@@ -272,9 +363,9 @@ class LinearMoments {
 
         // The same columns times their rows' weights, which takes two doubles.
         template <class T>
-        void fill_left(const T* w, Index n) {
+        void fill_left(const T* w, Index n, Index columns) {
             const double inverse = 1 / weight_unit_;
-            for (Index j = 0; j < columns_; ++j)
+            for (Index j = 0; j < columns; ++j)
                 for (Index i = 0; i < padded<double>(n); ++i) {
                     const double weight = i < n ? static_cast<double>(w[i]) * inverse : 0.0;
                     const double value = right_.data()[j * chunk + i], product = weight * value;
@@ -288,16 +379,18 @@ class LinearMoments {
             if (pairs) {
                 for (Index i = 0; i <= inputs_; i += tile_rows)
                     for (Index j = i; j < columns_; j += tile_columns)
-                        add_tile<Weighted, tile_rows, tile_columns>(i, j, steps);
+                        add_tile<Weighted, tile_rows, tile_columns>(i, j, steps, i, j);
             } else {
-                for (Index j = 0; j < columns_; ++j) add_tile<Weighted, 1, 1>(0, j, steps);
+                for (Index j = 0; j < columns_; ++j) add_tile<Weighted, 1, 1>(0, j, steps, 0, j);
             }
-            for (Index j = pairs ? inputs_ + 1 : 1; j < columns_; ++j) add_tile<Weighted, 1, 1>(j, j, steps);
+            for (Index j = pairs ? inputs_ + 1 : 1; j < columns_; ++j)
+                add_tile<Weighted, 1, 1>(j, j, steps, j, j);
         }
 
-        // Adds the chunk's sums of products of Rows columns, with weights, and Columns columns.
+        // Adds the chunk's sums of products of Rows columns, with weights, and Columns columns, to those of
+        // the columns to_i and to_j.
         template <bool Weighted, int Rows, int Columns>
-        __attribute__((noinline)) void add_tile(Index i, Index j, Index steps) {
+        __attribute__((noinline)) void add_tile(Index i, Index j, Index steps, Index to_i, Index to_j) {
             constexpr int parts = Lanes<double>::parts;
             Lanes<double> high[Rows][Columns], low[Rows][Columns];
             const double* right = right_.data() + j * chunk;
@@ -331,9 +424,9 @@ class LinearMoments {
             }
             for (int r = 0; r < Rows; ++r)
                 for (int c = 0; c < Columns; ++c)
-                    if (i + r < columns_ && j + c < columns_ && i + r <= j + c &&
-                        (Rows == 1 || i + r <= inputs_)) {
-                        auto& to = sums_[static_cast<std::size_t>((i + r) * columns_ + j + c)];
+                    if (to_i + r < columns_ && to_j + c < columns_ && to_i + r <= to_j + c &&
+                        (Rows == 1 || to_i + r <= inputs_)) {
+                        auto& to = sums_[whole_.place(to_i + r, to_j + c)];
                         to = to + two_sum(high[r][c].sum(), low[r][c].sum());
                     }
         }
@@ -352,6 +445,7 @@ class LinearMoments {
             }
         }
 
+        const LinearMoments& whole_;
         Index inputs_, columns_;
         double weight_unit_;
         const std::vector<ColumnFrame>& frames_;
@@ -360,9 +454,10 @@ class LinearMoments {
     };
 
     Index inputs_, rows_, columns_;
+    bool pairs_;
     double weight_unit_ = 1;
     std::vector<ColumnFrame> frames_;   // of [1, x_1 ... x_d, y_1 ... y_K]
-    std::vector<DoubleDouble<>> sums_;  // (columns, columns): the upper triangle, without y_k y_l
+    std::vector<DoubleDouble<>> sums_;  // (columns, columns): the upper triangle, without y_k y_l; see place
 };
 
 }  // namespace steepest::STEEPEST_ISA

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/dense.hpp"
+#include "core/inputs.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -29,7 +30,7 @@ struct NetworkConfig {
 // The caller's data, in the caller's memory.
 template <class T>
 struct Dataset {
-    MatrixView<const T> X;                  // (n, n_inputs)
+    Inputs<T> X;                            // (n, n_inputs)
     const T* y = nullptr;                   // (n, n_outputs), or
     const std::int64_t* classes = nullptr;  // (n,) for the softmax loss
     const T* weights = nullptr;             // (n,) or nullptr: all 1

@@ -138,7 +138,7 @@ class NetworkObjective {
         pass_.begin_backward();
         for_rows(rows.count, work, [&](int share, Index r0, Index r1) {
             Interrupt* interrupt = share == 0 ? interrupt_ : nullptr;
-            pass_.forward(theta, r0, r1, interrupt);
+            pass_.forward(theta, share, r0, r1, interrupt);
             pass_.loss_backward(scale, r0, r1);
             pass_.backward_rows(theta, share, r0, r1, interrupt);
         });
@@ -185,7 +185,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
         pass_.begin_loss();
         const double work = network_.multiply_adds(part.count);
         for_rows(part.count, work, [&](int share, Index r0, Index r1) {
-            pass_.forward(theta, r0, r1, share == 0 ? interrupt_ : nullptr);
+            pass_.forward(theta, share, r0, r1, share == 0 ? interrupt_ : nullptr);
         });
         if (stopped()) return {0, 0};
         for (Index i = 0; i < part.count; ++i) {

@@ -10,6 +10,7 @@
 #include "core/losses.hpp"
 #include "core/network.hpp"
 #include "core/shallow.hpp"
+#include "core/sparse_layer.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -39,7 +40,8 @@ class NetworkPass {
     Index stride(Index l) const { return l == 0 ? input_stride_ : network_.stride(l); }
     const T* output() const { return activations_.back().data(); }
 
-    // Makes room for the rows, and reads their inputs where they lie if the first layer can.
+    // Makes room for the rows, and reads their inputs where they lie if the first layer can. Rows of a sparse
+    // matrix are made dense, as many as pass together, unless the first layer goes over the entries alone.
     void begin(const Dataset<T>& data, Rows rows) {
         data_ = &data;
         rows_ = rows;
@@ -48,11 +50,13 @@ class NetworkPass {
         losses_.reserve(rows.count);
         const auto& first = network_.layers().front();
         const Index columns = data.X.cols;
-        gathers_ = shallow_ || rows.index || network_.is_aliased(columns) ||
-                   (first.transposed && first.columns != columns);
+        by_entries_ = goes_over_entries(first, data.X);
+        gathers_ =
+            !by_entries_ && (shallow_ || data.X.is_sparse() || rows.index || network_.is_aliased(columns) ||
+                             (first.transposed && first.columns != columns));
         input_stride_ = gathers_ && !shallow_ ? network_.stride(0) : columns;
         if (gathers_) activations_[0].reserve(rows.count * input_stride_);
-        input_ = gathers_ ? activations_[0].data() : data.X.row(rows.begin);
+        input_ = gathers_ ? activations_[0].data() : by_entries_ ? nullptr : data.X.dense.row(rows.begin);
     }
     // The same for loss_backward, and for backward_rows.
     void begin_loss() {
@@ -68,26 +72,39 @@ class NetworkPass {
     void begin_backward() {
         for (Index l = 1; l < network_.depth(); ++l)
             derivatives_[static_cast<std::size_t>(l)].reserve(rows_.count * network_.stride(l));
+        if (by_entries_) entries_.gather(data_->X, rows_);
     }
 
     // Stops between layers when the interrupt has fired; the output means nothing then.
-    void forward(const T* theta, Index r0, Index r1, Interrupt* interrupt) {
+    void forward(const T* theta, int share, Index r0, Index r1, Interrupt* interrupt) {
         if (shallow_) {
             if (interrupt && interrupt->tick(layer_work(0, r1 - r0))) return;
             const Index hidden_stride = network_.stride(1);
             T* output = activations_[2].data() + r0;
-            ShallowPass<T>::forward(network_, data_->X, rows_.slice(r0, r1 - r0), theta,
-                                    activations_[0].data() + r0 * input_stride_,
-                                    activations_[1].data() + r0 * hidden_stride, output);
+            T* input = activations_[0].data() + r0 * input_stride_;
+            const bool sparse = data_->X.is_sparse();
+            if (sparse) gather_inputs(r0, r1);
+            ShallowPass<T>::forward(
+                network_, sparse ? MatrixView<const T>{input, r1 - r0, input_stride_} : data_->X.dense,
+                sparse ? Rows{nullptr, 0, r1 - r0} : rows_.slice(r0, r1 - r0), theta, input,
+                activations_[1].data() + r0 * hidden_stride, output);
             return activate_in_place(network_.config().output, output, r1 - r0);
         }
         if (gathers_) gather_inputs(r0, r1);
         for (Index l = 0; l < network_.depth(); ++l) {
             if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
+            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
             const Index out_stride = network_.stride(l + 1);
-            dense_forward(network_.layers()[static_cast<std::size_t>(l)], network_.activation(l), r1 - r0,
-                          activation(l) + r0 * stride(l), stride(l), theta,
-                          activations_[static_cast<std::size_t>(l) + 1].data() + r0 * out_stride, out_stride);
+            T* output = activations_[static_cast<std::size_t>(l) + 1].data() + r0 * out_stride;
+            if (l == 0 && by_entries_) {
+                const T* of_absent = output_of_absent(layer, data_->X, theta,
+                                                      threads_[static_cast<std::size_t>(share)].absent);
+                sparse_forward(layer, network_.activation(l), data_->X.sparse, rows_.slice(r0, r1 - r0),
+                               of_absent, theta, output, out_stride);
+            } else {
+                dense_forward(layer, network_.activation(l), r1 - r0, activation(l) + r0 * stride(l),
+                              stride(l), theta, output, out_stride);
+            }
         }
     }
 
@@ -147,10 +164,17 @@ class NetworkPass {
             if (share == 0) shallow_backward(sink, thread.buffers, thread.norms);
             return;
         }
-        for (Index l = network_.depth() - 1; l >= 0; --l)
-            dense_backward_parameters(network_.layers()[static_cast<std::size_t>(l)], rows_.count,
-                                      activation(l), stride(l), d_z(l + 1), network_.stride(l + 1), sink,
-                                      share, shares, thread.buffers, thread.norms);
+        for (Index l = network_.depth() - 1; l >= 0; --l) {
+            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
+            if (l == 0 && by_entries_)
+                sparse_backward_parameters(layer, rows_.count, entries_, data_->X.sparse, d_z(l + 1),
+                                           network_.stride(l + 1), sink, share, shares, thread.buffers,
+                                           thread.norms);
+            else
+                dense_backward_parameters(layer, rows_.count, activation(l), stride(l), d_z(l + 1),
+                                          network_.stride(l + 1), sink, share, shares, thread.buffers,
+                                          thread.norms);
+        }
     }
 
     // The same for a sink that waits for all of the gradient.
@@ -173,6 +197,7 @@ class NetworkPass {
     struct Thread {
         PackBuffers<T> buffers;
         PieceNorms norms;
+        Buffer<T> absent;
     };
 
     void shallow_backward(const GradientSink<T>& sink, PackBuffers<T>& buffers, PieceNorms& norms) {
@@ -196,7 +221,11 @@ class NetworkPass {
 
     void gather_inputs(Index r0, Index r1) {
         T* to = activations_[0].data();
-        const auto& X = data_->X;
+        if (data_->X.is_sparse()) {
+            for (Index i = r0; i < r1; ++i) data_->X.expand_row(rows_[i], to + i * input_stride_);
+            return;
+        }
+        const auto& X = data_->X.dense;
         if (input_stride_ == 1) {
             for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];
             return;
@@ -245,7 +274,8 @@ class NetworkPass {
     const Dataset<T>* data_ = nullptr;
     Rows rows_;
     std::vector<Buffer<T>> activations_, derivatives_;
-    bool shallow_, gathers_ = true;
+    bool shallow_, gathers_ = true, by_entries_ = false;
+    EntriesByColumn<T> entries_;  // of the block, if the first layer goes over them
     const T* input_ = nullptr;
     Index input_stride_ = 0;
     Buffer<T> targets_, weights_;
@@ -256,15 +286,15 @@ class NetworkPass {
 
 // Activations first_layer ... depth of the network for all rows of X, each into an array (n, width).
 template <class T>
-void forward_blocks(const Network<T>& network, const MatrixView<const T>& X, const T* theta,
-                    Index first_layer, const std::vector<T*>& out) {
+void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* theta, Index first_layer,
+                    const std::vector<T*>& out) {
     const Dataset<T> data{.X = X};
     NetworkPass<T> pass(network, 1);
     const Index block = network.block_rows();
     for (Index first = 0; first < X.rows; first += block) {
         const Index count = X.rows - first < block ? X.rows - first : block;
         pass.begin(data, Rows{nullptr, first, count});
-        pass.forward(theta, 0, count, nullptr);
+        pass.forward(theta, 0, 0, count, nullptr);
         for (Index l = first_layer; l <= network.depth(); ++l) {
             const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
             copy_rows(count, width, pass.activation(l), network.stride(l),

@@ -19,7 +19,10 @@ _Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 _Arrays: TypeAlias = list[_Array]
 _Sequence: TypeAlias = list[_Array] | tuple[_Array, ...]
 _Recurrence: TypeAlias = tuple[_Array, _Array, _Array] | None  # a, b, c, (degree,); None: monomials
-_Data: TypeAlias = tuple[_Array, _Array, _Array | None]  # X or x, y, sample weights (n,)
+# Sparse X: values and columns of the entries, where each row's begin (n + 1,), absent ones by columns (d,). A row
+# has its columns in order and none twice; that they are in range and the starts in order is the caller's duty.
+_Inputs: TypeAlias = _Array | tuple[_Array, _Array, _Array, _Array]
+_Data: TypeAlias = tuple[_Inputs, _Array, _Array | None]  # X or x, y, sample weights (n,)
 _Config: TypeAlias = dict[str, Any]  # as csrc/bindings/descent_arguments.hpp reads it
 
 def build_info() -> dict[str, Any]: ...
@@ -51,15 +54,15 @@ def polynomial_loss_gradient(
 
 # The network. network_forward returns the activations of all layers, network_output those of the last.
 def network_forward(
-    weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
+    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: str, output: str, /
 ) -> _Arrays | NotImplementedType: ...
 def network_output(
-    weights: _Sequence, biases: _Sequence, X: _Array, hidden: str, output: str, /
+    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: str, output: str, /
 ) -> _Array | NotImplementedType: ...
 def network_loss_gradient(
     weights: _Sequence,
     biases: _Sequence,
-    X: _Array,
+    X: _Inputs,
     y: _Array,
     sample_weight: _Array | None,
     hidden: str,

@@ -174,10 +174,23 @@ def check_finite(name: str, array: Array) -> None:
         return
     bad = np.argwhere(~np.isfinite(array))
     where = tuple(int(i) for i in bad[0])
+    raise _not_finite(name, where, array[where], len(bad))
+
+
+def check_finite_entries(name: str, values: Array, columns: Array, starts: Array) -> None:
+    """Raise as check_finite does for the entries of a sparse matrix in rows (CSR)."""
+    if is_finite(values):
+        return
+    bad = np.flatnonzero(~np.isfinite(values))
+    row = int(np.searchsorted(starts, bad[0], side="right")) - 1
+    raise _not_finite(name, (row, int(columns[bad[0]])), values[bad[0]], len(bad))
+
+
+def _not_finite(name: str, where: tuple[int, ...], value: Any, count: int) -> ValueError:
     place = f"row {where[0]}" + (f", column {where[1]}" if len(where) > 1 else "")
-    more = f" ({len(bad)} such entries in all)" if len(bad) > 1 else ""
-    raise ValueError(
-        f"{name} must be finite, but {place} is {array[where]}{more}; "
+    more = f" ({count} such entries in all)" if count > 1 else ""
+    return ValueError(
+        f"{name} must be finite, but {place} is {value}{more}; "
         "NaN (missing) and infinite values must be removed or replaced first"
     )
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import get_tags
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -27,6 +29,13 @@ from steepest._validate import (
     is_true,
     plain,
 )
+from steepest.estimators.sparse import (
+    CoreInputs,
+    Inputs,
+    check_structure,
+    core_inputs,
+    sparse_rows,
+)
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import MESSAGES, StopRule, combined_config
@@ -38,16 +47,16 @@ FLOAT_TYPES = (np.float64, np.float32)
 class Data:
     """Training or validation data as the core reads them.
 
-    X: (n, d); y: (n, K) float or (n,) int64 classes; sample_weight: (n,) with mean 1, or None.
+    X: (n, d), an array or sparse; y: (n, K) float or (n,) int64 classes; sample_weight: (n,) with mean 1, or None.
     """
 
-    X: Array
+    X: Inputs
     y: Array
     sample_weight: Array | None = None
 
-    def as_tuple(self) -> tuple[Array, Array, Array | None]:
-        """Return (X, y, sample_weight)."""
-        return self.X, self.y, self.sample_weight
+    def as_tuple(self) -> tuple[CoreInputs, Array, Array | None]:
+        """Return (X, y, sample_weight) as the core takes them."""
+        return core_inputs(self.X), self.y, self.sample_weight
 
 
 @dataclass
@@ -108,10 +117,13 @@ def is_numeric(value: Any, *ranks: int) -> bool:
     )
 
 
-def check_inputs(estimator: Any, X: Any, *, reset: bool, finite: bool = True) -> Array:
-    """Return X as a plain (n, d) array, with bad entries named by row and column.
+def check_inputs(
+    estimator: Any, X: Any, *, reset: bool, finite: bool = True, dtype: Any = None
+) -> Any:
+    """Return X (n, d) as a plain array or as SparseRows, with bad entries named by row and column.
 
-    ``finite=False``: bad entries are left to the caller; so it is in :func:`check_targets`.
+    It is sparse if X is, which the estimator's tags must allow. ``finite=False``: bad entries are left to the
+    caller; so it is in :func:`check_targets`. ``dtype``: that of the result, where it is not up to X.
     """
     if (
         is_numeric(X, 2)
@@ -121,19 +133,24 @@ def check_inputs(estimator: Any, X: Any, *, reset: bool, finite: bool = True) ->
         estimator.n_features_in_ = X.shape[1]
         X = plain(X, X.dtype if X.dtype in FLOATS else FLOATS[1])
     else:
+        if issparse(X):
+            check_structure(X)
         X = validate_data(
             estimator,
             X,
             reset=reset,
+            accept_sparse=["csr", "csc"] if get_tags(estimator).input_tags.sparse else False,
             dtype=FLOAT_TYPES,
             order="C",
             ensure_all_finite=False,
         )
+        if issparse(X):
+            X = sparse_rows(X, finite=finite)
+            return X if dtype is None else X.astype(dtype)
         X = plain(X, X.dtype)
-    inputs: Array = X
     if finite:
-        check_finite("X", inputs)
-    return inputs
+        check_finite("X", X)
+    return X if dtype is None else plain(X, dtype)
 
 
 def check_targets(y: Any, rows: int, dtype: Any, *, finite: bool = True) -> tuple[Array, bool]:
@@ -159,7 +176,7 @@ def check_targets(y: Any, rows: int, dtype: Any, *, finite: bool = True) -> tupl
     return plain(array.reshape(rows, -1), np.dtype(dtype)), given_2d
 
 
-def check_weights(sample_weight: Any, X: Array, *, scaled: bool = True) -> Array | None:
+def check_weights(sample_weight: Any, X: Inputs, *, scaled: bool = True) -> Array | None:
     """Return the weights, scaled to mean 1 so that a weighted loss is a weighted mean; None stays None."""
     if sample_weight is None:
         return None
@@ -349,3 +366,12 @@ def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
+
+
+def linear_output(coef: Array, intercept: Array, X: Inputs) -> Array:
+    """Return X coef + intercept, (n, K), with coef (d, K) and intercept (K,)."""
+    weights, bias = plain(coef, X.dtype), plain(intercept, X.dtype)
+    output: Array = _native.core.network_output(
+        [weights], [bias], core_inputs(X), "identity", "identity"
+    )
+    return output

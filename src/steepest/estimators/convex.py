@@ -19,6 +19,7 @@ from steepest.estimators.base import (
     random_seed,
     record_hook,
 )
+from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule, combined_config
@@ -62,7 +63,9 @@ class ConvexModel(BaseEstimator):
             return True
         return check_integer("batch_size", self.batch_size, low=1) >= rows
 
-    def _descent_config(self, optimizer: Optimizer, X: Array, *, validated: bool) -> dict[str, Any]:
+    def _descent_config(
+        self, optimizer: Optimizer, X: Inputs, *, validated: bool
+    ) -> dict[str, Any]:
         """Return the configuration of a descent on the rows of X (n, d)."""
         full = self._is_full_batch(X.shape[0])
         limits: dict[str, Any] = {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
@@ -144,7 +147,7 @@ def last(values: list[float]) -> float:
     return values[-1]
 
 
-def gradient_tolerance(tol: float, X: Array) -> float:
+def gradient_tolerance(tol: float, X: Inputs) -> float:
     """Return ``tol``, or what rounding lets a gradient reach in X's dtype if that is more."""
     reachable = 8.0 * float(np.finfo(X.dtype).eps) * np.sqrt(X.shape[1] + 1.0)
     return float(max(check_number("tol", tol, low=0.0), reachable))

@@ -11,13 +11,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from steepest import _native, kernels
-from steepest._validate import Array, check_number, plain
+from steepest._validate import Array, check_number
 from steepest.estimators.base import (
     Data,
     NetworkState,
     check_inputs,
     check_threads,
     check_weights,
+    linear_output,
     network_descent,
     report_ending,
     require_fitted,
@@ -26,8 +27,15 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling
-from steepest.estimators.quadratic import curvature_range, is_automatic
-from steepest.optimizers import SGD, Momentum, Optimizer
+from steepest.estimators.quadratic import (
+    MOST_FEATURES,
+    curvature_range,
+    is_automatic,
+    largest_curvature,
+    nesterov,
+)
+from steepest.estimators.sparse import Inputs
+from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
@@ -48,7 +56,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     ----------
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
-        cross-entropy can have on this data, and Nesterov momentum 0.9 (mini-batches: a rate that is stable).
+        cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
+        0.9 (mini-batches: a rate that is stable).
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
@@ -123,7 +132,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
 
         Parameters
         ----------
-        X : array, (n, d)
+        X : array or sparse matrix, (n, d)
             Inputs, finite; float32 stays float32.
         y : array, (n,)
             Labels of any kind, at least two different ones.
@@ -193,7 +202,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
 
     def _fit(
         self,
-        X: Array,
+        X: Inputs,
         classes: Array,
         codes: Array,
         sample_weight: Any,
@@ -206,10 +215,13 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         weights = check_weights(sample_weight, X)
         zero = np.zeros((X.shape[0], 1), X.dtype)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
+        power = automatic and full and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
         sums = None
         if automatic or self.standardize:
             sums = _native.core.linear_moments(
-                (X, zero, weights), automatic and full, check_threads(self.n_threads)
+                Data(X, zero, weights).as_tuple(),
+                automatic and full and not power,
+                check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, zero, self.standardize, self.fit_intercept)
         training = scaling.apply(Data(X, zero, weights))
@@ -218,7 +230,10 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         if validation_data is not None:
             validation = self._validation(validation_data, scaling, classes, outputs, X.dtype)
         optimizer = self.optimizer
-        if optimizer is None:
+        if power:
+            largest = largest_curvature(training.X, weights, self.fit_intercept)
+            optimizer = nesterov(curvature_bound(outputs) * largest + alpha)
+        elif optimizer is None:
             optimizer = self._default_optimizer(scaling, sums, alpha, outputs, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
@@ -267,19 +282,18 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     ) -> Optimizer:
         if not is_automatic(self.learning_rate):
             return SGD(check_number("learning_rate", self.learning_rate, low=0.0, finite=True))
-        # The Hessian is at most 1/4 (two classes) or 1/2 (softmax) of that of half the mean square.
-        bound = 0.25 if outputs == 1 else 0.5
+        bound = curvature_bound(outputs)
         if not full:
             trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
             return SGD(0.5 * rate_scale / (trace + alpha))
         _, largest = curvature_range(0.5 * bound * scaling.hessian(sums, 0.0, self.fit_intercept))
-        return Momentum(1.0 / (largest + alpha), momentum=0.9, nesterov=True)
+        return nesterov(largest + alpha)
 
     def _validation(
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any
     ) -> Data:
         X, y, sample_weight = validation_parts(data)
-        inputs = plain(check_inputs(self, X, reset=False), dtype)
+        inputs = check_inputs(self, X, reset=False, dtype=dtype)
         labels, _ = check_labels(y, inputs.shape[0])
         weights = check_weights(sample_weight, inputs)
         scaled = scaling.apply(
@@ -292,8 +306,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         """Return the logits, (n,) for two classes, otherwise (n, K)."""
         require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
-        theta = np.concatenate([self.intercept_[None], self.coef_.T]).astype(inputs.dtype)
-        logits = kernels.linear_predict(theta, inputs)
+        logits = linear_output(self.coef_.T, self.intercept_, inputs)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def predict_proba(self, X: Any) -> Array:
@@ -309,6 +322,16 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         logits = self.decision_function(X)
         best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
         return self.classes_.take(best)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def curvature_bound(outputs: int) -> float:
+    """Return the most that the Hessian can be of that of half the mean square: 1/4 of it, or for softmax 1/2."""
+    return 0.25 if outputs == 1 else 0.5
 
 
 def check_labels(y: Any, rows: int) -> tuple[Array, Array]:

@@ -47,6 +47,7 @@ from steepest.estimators.logistic import (
     probabilities,
     require_same_classes,
 )
+from steepest.estimators.sparse import Inputs, core_inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import NoImprovement, StopRule, rules_of
@@ -163,7 +164,7 @@ class _MultiLayerPerceptron(BaseEstimator):
     callbacks: Sequence[Callable[[dict[str, Any]], Any]]
     n_threads: int | None
 
-    def _targets(self, y: Any, X: Array, *, reset: bool, fitting: bool = False) -> Array:
+    def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         """Return the training targets as the core reads them."""
         raise NotImplementedError
 
@@ -176,7 +177,7 @@ class _MultiLayerPerceptron(BaseEstimator):
 
         Parameters
         ----------
-        X : array, (n, d)
+        X : array or sparse matrix, (n, d)
             Inputs, finite; float32 stays float32. Scale them: mean 0 and variance 1 is best.
         y : array, (n,) or (n, K)
             Targets.
@@ -266,7 +267,7 @@ class _MultiLayerPerceptron(BaseEstimator):
         return tuple(sizes) if hasattr(sizes, "__iter__") else (sizes,)
 
     def _start(
-        self, X: Array, targets: Array, random_state: np.random.RandomState, keep: bool
+        self, X: Inputs, targets: Array, random_state: np.random.RandomState, keep: bool
     ) -> NetworkState:
         """Return the initial weights and biases: Glorot's uniform distribution, drawn as scikit-learn draws it."""
         outputs, _, _ = self._output(targets)
@@ -294,7 +295,7 @@ class _MultiLayerPerceptron(BaseEstimator):
 
     def _validation(self, data: Any, dtype: Any) -> Data:
         X, y, sample_weight = validation_parts(data)
-        inputs = plain(check_inputs(self, X, reset=False), dtype)
+        inputs = check_inputs(self, X, reset=False, dtype=dtype)
         targets = self._targets(y, inputs, reset=False)
         return Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
 
@@ -313,6 +314,11 @@ class _MultiLayerPerceptron(BaseEstimator):
 
     def _stratify(self, targets: Array) -> Array | None:
         return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Data, Data]:
         from sklearn.model_selection import train_test_split  # slow to import, seldom needed
@@ -486,9 +492,8 @@ class _MultiLayerPerceptron(BaseEstimator):
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             first = not hasattr(self, "coefs_")
-            inputs = check_inputs(self, X, reset=first)
-            if not first:
-                inputs = plain(inputs, self.coefs_[0].dtype)
+            dtype = None if first else self.coefs_[0].dtype
+            inputs = check_inputs(self, X, reset=first, dtype=dtype)
             targets = self._targets(y, inputs, reset=False)
             training = Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
             optimizer = self._optimizer()
@@ -510,7 +515,7 @@ class _MultiLayerPerceptron(BaseEstimator):
         return self
 
     def _state_to_go_on_from(
-        self, X: Array, targets: Array, optimizer: Optimizer, first: bool
+        self, X: Inputs, targets: Array, optimizer: Optimizer, first: bool
     ) -> tuple[NetworkState, dict[str, Any]]:
         if not first:
             wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
@@ -554,9 +559,7 @@ class _MultiLayerPerceptron(BaseEstimator):
             nonlocal best
             loss, d_weights, d_biases = _native.core.network_loss_gradient(
                 *split(flat),
-                training.X,
-                training.y,
-                training.sample_weight,
+                *training.as_tuple(),
                 model["hidden"],
                 model["output"],
                 model["loss"],
@@ -607,7 +610,7 @@ class _MultiLayerPerceptron(BaseEstimator):
         weights = [plain(w, inputs.dtype) for w in self.coefs_]
         biases = [plain(b, inputs.dtype) for b in self.intercepts_]
         output: Array = _native.core.network_output(
-            weights, biases, inputs, self.activation, "identity"
+            weights, biases, core_inputs(inputs), self.activation, "identity"
         )
         return output
 
@@ -715,7 +718,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         self.callbacks = callbacks
         self.n_threads = n_threads
 
-    def _targets(self, y: Any, X: Array, *, reset: bool, fitting: bool = False) -> Array:
+    def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
         check_choice("loss", self.loss, ("squared_error", "poisson"))
         if self.loss == "poisson" and (targets < 0).any():
@@ -852,7 +855,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         self.callbacks = callbacks
         self.n_threads = n_threads
 
-    def _targets(self, y: Any, X: Array, *, reset: bool, fitting: bool = False) -> Array:
+    def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         y = y if y is None else np.asarray(y)
         multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
         if multilabel:
