@@ -1,4 +1,5 @@
 #include "bindings/bind.hpp"
+#include "bindings/random_arguments.hpp"
 #include "core/math.hpp"
 #include "core/random.hpp"
 
@@ -9,6 +10,20 @@ void bind_random(py::module_& m) {
         py::array_t<std::uint32_t> order(n);
         permutation(seed, epoch, n, order.mutable_data());
         return order;
+    });
+    // The next n words, the shuffled numbers 0 ... n-1, and the states after.
+    m.def("twister_words", [](const py::object& state, std::uint32_t n) {
+        MersenneTwister twister(twister_state(state));
+        py::array_t<std::uint32_t> words(n);
+        for (std::uint32_t i = 0; i < n; ++i) words.mutable_data()[i] = twister.next();
+        return py::make_tuple(words, twister_tuple(twister.state()));
+    });
+    m.def("twister_shuffle", [](const py::object& state, std::uint32_t n) {
+        MersenneTwister twister(twister_state(state));
+        py::array_t<std::uint32_t> order(n);
+        for (std::uint32_t i = 0; i < n; ++i) order.mutable_data()[i] = i;
+        twister.shuffle(order.mutable_data(), n);
+        return py::make_tuple(order, twister_tuple(twister.state()));
     });
     // The draws of one group of blocks; see core/random.hpp for their order.
     m.def("philox",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "bindings/arrays.hpp"
+#include "bindings/random_arguments.hpp"
 #include "core/descent.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -57,6 +58,7 @@ inline Schedule schedule_config(const py::dict& d) {
         throw std::invalid_argument("unknown schedule: " + kind);
     s.unit = d["unit"].cast<std::string>() == "epoch" ? Schedule::Unit::epoch : Schedule::Unit::step;
     read(d, "every", s.every);
+    read(d, "start", s.start);
     read(d, "factor", s.factor);
     read(d, "decay", s.factor);
     read(d, "total", s.total);
@@ -82,19 +84,22 @@ inline DescentConfig descent_config(const py::dict& d) {
     c.stop.monitor = monitor == "validation_loss"    ? Monitor::validation_loss
                      : monitor == "validation_score" ? Monitor::validation_score
                                                      : Monitor::loss;
+    read(d, "data_factor", c.stop.data_factor);
     read(d, "inclusive", c.stop.inclusive);
     read(d, "divide_rate_by", c.stop.divide_rate_by);
     read(d, "lowest_rate", c.stop.lowest_rate);
     read(d, "batch_size", c.batch_size);
     read(d, "shuffle", c.shuffle);
     read(d, "seed", c.seed);
+    if (d.contains("twister")) c.twister = twister_state(d["twister"]);
     read(d, "by_points", c.by_points);
     read(d, "restore_best", c.restore_best);
     read(d, "first_epoch", c.first_epoch);
     read(d, "first_step", c.first_step);
     read(d, "best", c.best);
     read(d, "stale", c.stale);
-    read(d, "rate_scale", c.rate_scale);
+    c.base_rate = c.optimizer.learning_rate;
+    read(d, "base_rate", c.base_rate);
     read(d, "n_threads", c.n_threads);
     return c;
 }
@@ -131,7 +136,8 @@ inline py::dict result_dict(const DescentResult& r) {
     d["best_epoch"] = r.best_epoch;
     d["best"] = r.best;
     d["stale"] = r.stale;
-    d["rate_scale"] = r.rate_scale;
+    d["base_rate"] = r.base_rate;
+    if (r.twister) d["twister"] = twister_tuple(*r.twister);
     d["gradient_is_current"] = r.gradient_is_current;
     d["history"] = history_dict(r.history);
     return d;

@@ -1,6 +1,9 @@
 // Which rows make a batch: all, one, or some; in order, or in a new order each epoch.
 #pragma once
 
+#include <optional>
+
+#include "core/mersenne_twister.hpp"
 #include "core/random.hpp"
 #include "core/views.hpp"
 
@@ -17,21 +20,36 @@ struct Rows {
 };
 
 // Consecutive pieces of the epoch's order; the last one is short when batch_size does not divide the rows,
-// and is kept: every row is seen once an epoch.
+// and is kept: every row is seen once an epoch. An epoch's order is a function of the seed and the epoch; or,
+// with a twister, as in scikit-learn, the order of the epoch before, shuffled.
 class Batches {
   public:
-    Batches(Index n_rows, Index batch_size, bool shuffle, std::uint64_t seed)
+    Batches(Index n_rows, Index batch_size, bool shuffle, std::uint64_t seed,
+            const std::optional<MersenneTwister::State>& twister)
         : n_rows_(n_rows),
           batch_size_(batch_size < n_rows ? batch_size : n_rows),
           shuffle_(shuffle),
           seed_(seed) {
-        if (shuffle_) order_.reserve(n_rows_);
+        if (!shuffle_) return;
+        order_.reserve(n_rows_);
+        if (!twister) return;
+        twister_.emplace(*twister);
+        for (Index i = 0; i < n_rows_; ++i) order_.data()[i] = static_cast<std::uint32_t>(i);
     }
 
     void begin_epoch(Index epoch) {
-        if (shuffle_)
-            permutation(seed_, static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(n_rows_),
-                        order_.data());
+        if (!shuffle_) return;
+        const auto n = static_cast<std::uint32_t>(n_rows_);
+        if (twister_)
+            twister_->shuffle(order_.data(), n);
+        else
+            permutation(seed_, static_cast<std::uint64_t>(epoch), n, order_.data());
+    }
+
+    // Where another descent goes on drawing.
+    std::optional<MersenneTwister::State> twister() const {
+        if (!twister_) return std::nullopt;
+        return twister_->state();
     }
 
     Index count() const { return batch_size_ > 0 ? (n_rows_ + batch_size_ - 1) / batch_size_ : 1; }
@@ -46,6 +64,7 @@ class Batches {
     Index n_rows_, batch_size_;
     bool shuffle_;
     std::uint64_t seed_;
+    std::optional<MersenneTwister> twister_;
     Buffer<std::uint32_t> order_;
 };
 

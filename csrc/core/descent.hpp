@@ -33,14 +33,15 @@ struct DescentConfig {
     Index batch_size = 0;  // 0: all rows
     bool shuffle = false;
     std::uint64_t seed = 0;
+    std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
     bool by_points = true;
-    bool restore_best = false;  // end with the best parameters seen, not the last
+    bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index first_epoch = 0;      // counters go on from an earlier run
     Index first_step = 0;
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
-    double rate_scale = 1;  // what exhausted patience has left of the learning rate
-    int n_threads = 1;      // wanted; results do not depend on it
+    double base_rate = 0;  // the optimizer's learning rate, or what exhausted patience has left of it
+    int n_threads = 1;     // wanted; results do not depend on it
 };
 
 struct Record {
@@ -59,7 +60,8 @@ struct DescentHooks {
 struct DescentResult {
     Status status = Status::max_steps;
     Index n_steps = 0, n_epochs = 0, n_evaluations = 0, best_epoch = -1, stale = 0;
-    double best = __builtin_inf(), rate_scale = 1;
+    double best = __builtin_inf(), base_rate = 0;
+    std::optional<MersenneTwister::State> twister;
     bool gradient_is_current = false;  // the gradient is that of the returned parameters
     std::vector<Record> history;
 };
@@ -82,10 +84,10 @@ class Descent {
           beta_1_powers_(config.optimizer.beta_1),
           beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
-                   config.shuffle, config.seed),
+                   config.shuffle, config.seed, config.twister),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
-        rate_scale_ = config.rate_scale;
+        base_rate_ = config.base_rate;
         copy_theta(best_);
     }
 
@@ -96,8 +98,10 @@ class Descent {
         result_.n_epochs = epoch_;
         result_.best = patience_.best();
         result_.stale = patience_.stale();
-        result_.rate_scale = rate_scale_;
-        if (result_.status == Status::diverged || config_.restore_best) {
+        result_.base_rate = base_rate_;
+        result_.twister = batches_.twister();
+        const bool has_best = config_.restore_best && result_.best_epoch >= 0;
+        if (result_.status == Status::diverged || has_best) {
             result_.gradient_is_current = false;
             std::memcpy(theta_, best_.data(), bytes());
         }
@@ -153,7 +157,7 @@ class Descent {
             if (interrupt_.stopped()) return end(Status::interrupted);
             ++result_.n_evaluations;
             if (!(loss - loss == 0)) return end(Status::diverged);
-            mean.add(loss, rows.count);
+            mean.add(loss, monitored_loss(loss), rows.count);
             if (config_.by_points) {
                 if (!close_epoch(mean, rate)) return false;
                 if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
@@ -176,18 +180,26 @@ class Descent {
     }
 
     struct EpochMean {
-        double sum = 0, rows = 0, gradient_norm = 0;
-        void add(double loss, Index n) {
+        double sum = 0, monitored = 0, rows = 0, gradient_norm = 0;
+        void add(double loss, double loss_monitored, Index n) {
             const double weight = n > 0 ? static_cast<double>(n) : 1.0;
             sum += loss * weight;
+            monitored += loss_monitored * weight;
             rows += weight;
         }
         double loss() const { return sum / rows; }
+        double monitored_loss() const { return monitored / rows; }
     };
 
+    double monitored_loss(double loss) const {
+        if constexpr (requires { objective_.penalty(); })
+            if (const double factor = config_.stop.data_factor; factor != 1)
+                return factor * (loss - objective_.penalty()) + objective_.penalty();
+        return loss;
+    }
+
     double learning_rate() const {
-        return rate_scale_ * config_.optimizer.learning_rate *
-               config_.schedule(config_.first_step + step_, config_.first_epoch + epoch_);
+        return base_rate_ * config_.schedule(config_.first_step + step_, config_.first_epoch + epoch_);
     }
 
     double gradient_norm() const {
@@ -245,7 +257,7 @@ class Descent {
         result_.history.push_back(record);
         result_.gradient_is_current = config_.by_points;
 
-        patience_.observe(monitored(record));
+        patience_.observe(monitored(record, mean));
         if (patience_.is_best()) {
             keep_best();
             result_.best_epoch = record.epoch;
@@ -258,7 +270,7 @@ class Descent {
         if (patience_.exhausted()) {
             if (!(config_.stop.divide_rate_by > 0) || learning_rate() <= config_.stop.lowest_rate)
                 return close(Status::no_improvement);
-            rate_scale_ /= config_.stop.divide_rate_by;
+            base_rate_ /= config_.stop.divide_rate_by;
             patience_.start_over();
         }
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
@@ -274,14 +286,14 @@ class Descent {
         return end(status);
     }
 
-    double monitored(const Record& record) const {
+    double monitored(const Record& record, const EpochMean& mean) const {
         switch (config_.stop.monitor) {
             case Monitor::validation_loss:
                 return record.validation_loss;
             case Monitor::validation_score:
                 return -record.validation_score;
             default:
-                return record.loss;
+                return mean.monitored_loss();
         }
     }
 
@@ -298,7 +310,7 @@ class Descent {
     Buffer<T> best_, epoch_start_;
     DescentResult result_;
     Index step_ = 0, epoch_ = 0;
-    double rate_scale_ = 1;
+    double base_rate_;
 };
 
 }  // namespace steepest::STEEPEST_ISA

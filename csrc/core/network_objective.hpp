@@ -57,6 +57,9 @@ class NetworkObjective {
         return loss;
     }
 
+    // The part of the last loss that is no data's.
+    double penalty() const { return penalty_; }
+
     // Mean loss without penalty, and score, on another data set: accuracy for classifiers, R^2 otherwise.
     struct Evaluation {
         double loss, score;
@@ -112,7 +115,7 @@ class NetworkObjective {
         sink.l2 = static_cast<T>(l2);
         sink.no_bias = config.no_bias;
         const double scale = total > 0 ? config.output_scale / total : 0;  // 0: nothing in this batch counts
-        const double penalty = l2 == 0 ? 0 : 0.5 * l2 * sum_of_squared_weights(theta);
+        penalty_ = l2 == 0 ? 0 : 0.5 * l2 * sum_of_squared_weights(theta);
         const Index block = network_.block_rows();
         double loss = 0;
         for (Index first = 0; first < rows.count; first += block) {
@@ -121,13 +124,13 @@ class NetworkObjective {
             sink.last = first + block >= rows.count;
             loss += block_backward(part, theta, scale);
             if (stopped()) return 0;
-            const double mean = loss * scale + penalty;
+            const double mean = loss * scale + penalty_;
             if (sink.last && sink.step && !(mean - mean == 0)) return mean;
             const int shares = shares_for(network_.multiply_adds(part.count));
             for_shares(shares, [&](int share) { pass_.backward_parameters(sink, share, shares); });
         }
         if (!sink.at_once) pass_.finish(sink);
-        return loss * scale + penalty;
+        return loss * scale + penalty_;
     }
 
     // Forward and back to every layer's pre-activation; returns the sum of the rows' losses.
@@ -167,6 +170,7 @@ class NetworkObjective {
     SharingChoice sharing_;
     NetworkPass<T> pass_;
     Buffer<T> gradient_;
+    double penalty_ = 0;
 };
 
 template <class T>

@@ -12,6 +12,7 @@ struct Schedule {
     Kind kind = Kind::constant;
     Unit unit = Unit::step;
     double every = 1;   // step, exponential, inverse_time, inverse_power: the time scale
+    double start = 0;   // inverse_power: what the scaled time is counted from, after the first unit
     double factor = 1;  // step: what the rate is multiplied by; exponential, inverse_time: the decay;
                         // inverse_power: the exponent
     double total = 1;   // cosine: where it ends
@@ -31,7 +32,7 @@ struct Schedule {
             case Kind::inverse_time:
                 return 1.0 / (1.0 + factor * t / every);
             case Kind::inverse_power:
-                return exp(-factor * log(1.0 + t / every));
+                return time == 0 ? 1.0 : exp(-factor * log(1.0 + start + t / every));
             case Kind::cosine:
                 break;
         }

@@ -34,6 +34,7 @@ struct StopRules {
     double absolute = 0, relative = 0;
     bool inclusive = false;  // better by exactly the margin is better (scikit-learn's reading)
     Monitor monitor = Monitor::loss;
+    double data_factor = 1;     // of what is no penalty, in the loss that is monitored
     double divide_rate_by = 0;  // 0: off; otherwise exhausted patience divides the learning rate by this,
     double lowest_rate = 0;     // and only ends the descent once the rate is no longer above this
 };

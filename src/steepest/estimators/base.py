@@ -217,6 +217,46 @@ def random_seed(random_state: np.random.RandomState) -> int:
     return int(random_state.randint(2**31 - 1))
 
 
+def is_seed(random_state: Any) -> bool:
+    """Whether this is a seed, so that no stream outlives the call."""
+    is_integer = isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
+    return is_integer and 0 <= random_state < 2**32
+
+
+class ShuffleStream:
+    """scikit-learn's source of shuffles, MT19937 as RandomState has it, lent to a descent.
+
+    ``config`` is what the descent takes, ``give_back`` takes what it returns; a seed is a fresh RandomState.
+    """
+
+    config: int | tuple[Array, int]
+
+    def __init__(self, random_state: np.random.RandomState | int) -> None:
+        self._random_state: np.random.RandomState | None = None
+        if not isinstance(random_state, np.random.RandomState):
+            self.config = int(random_state)
+            return
+        state: Any = random_state.get_state(legacy=False)
+        if state["bit_generator"] != "MT19937":  # the core has no other: a stream drawn from it
+            self.config = int(random_state.randint(2**32, dtype=np.uint32))
+            return
+        self._random_state, self._state = random_state, state
+        self.config = state["state"]["key"], state["state"]["pos"]
+
+    def give_back(self, twister: tuple[Array, int]) -> None:
+        """Let what is drawn next be what scikit-learn would draw next.
+
+        Unless somebody else, a callback or another thread, has drawn meanwhile: going back would repeat that.
+        """
+        if self._random_state is None:
+            return
+        state: Any = self._random_state.get_state(legacy=False)
+        before, now = self._state["state"], state["state"]
+        if now["pos"] == before["pos"] and np.array_equal(now["key"], before["key"]):
+            words = {"key": twister[0], "pos": twister[1]}
+            self._random_state.set_state({**self._state, "state": words})
+
+
 def descent_config(
     optimizer: Optimizer,
     schedule: Schedule | None,

@@ -26,14 +26,15 @@ from steepest._validate import (
 from steepest.estimators.base import (
     Data,
     NetworkState,
+    ShuffleStream,
     check_inputs,
     check_targets,
     check_threads,
     check_weights,
     descent_config,
     history_of,
+    is_seed,
     network_descent,
-    random_seed,
     record_hook,
     report_ending,
     require_fitted,
@@ -77,13 +78,14 @@ PARAMETERS = """
     shuffle : bool, default True
         New order of the rows in each epoch.
     random_state : int, RandomState or None, default None
-        Draws the initial weights, the held-out rows, and the seed of the shuffles.
+        Draws the initial weights, the held-out rows and the shuffles, as scikit-learn does: the same number gives
+        the same training.
     tol : float, default 1e-4
         An epoch improves when it is better than the best so far by more than this.
     verbose : bool, default False
         Print the loss after every epoch.
     warm_start : bool, default False
-        Start from the weights of the last fit, with a fresh optimizer.
+        Start from the weights of the last fit, with a fresh optimizer; patience and the best loss or score go on.
     momentum, nesterovs_momentum : default 0.9, True
         Of "sgd".
     early_stopping : bool, default False
@@ -215,8 +217,8 @@ class _MultiLayerPerceptron(BaseEstimator):
             if self._solver() == "lbfgs":
                 result = self._lbfgs(state, training)
             else:
-                seed = random_seed(random_state)
-                result = self._train(state, training, validation, seed, keep)
+                given = validation_data is not None
+                result = self._train(state, training, validation, random_state, keep, given)
         self._report(result)
         return self
 
@@ -375,15 +377,23 @@ class _MultiLayerPerceptron(BaseEstimator):
         return Momentum(self.learning_rate_init, self.momentum, "step", self.nesterovs_momentum)
 
     def _config(
-        self, optimizer: Optimizer, rows: int, validation: Data | None, seed: int, epochs: int
+        self,
+        optimizer: Optimizer,
+        state: NetworkState,
+        rows: int,
+        validation: Data | None,
+        epochs: int,
+        samples: int,
     ) -> dict[str, Any]:
-        defaults: dict[str, Any] = {"max_epochs": epochs}
-        monitor = "validation_score" if self.early_stopping else "loss"
+        """Return the configuration of a descent from this state, before which so many samples were seen."""
+        defaults: dict[str, Any] = {
+            "max_epochs": epochs,
+            "monitor": "validation_score" if self.early_stopping else "loss",
+        }
         if np.isfinite(self.n_iter_no_change):
             defaults |= {
                 "patience": int(self.n_iter_no_change) + 1,
                 "absolute": float(self.tol),
-                "monitor": monitor,
                 "inclusive": True,
             }
         batch = min(200, rows) if self.batch_size == "auto" else int(self.batch_size)
@@ -401,20 +411,20 @@ class _MultiLayerPerceptron(BaseEstimator):
             defaults,
             batch_size=min(batch, rows),
             shuffle=bool(self.shuffle),
-            seed=seed,
             by_points=False,
             n_threads=check_threads(self.n_threads),
             validated=validation is not None,
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
             config["inclusive"] = False
-        config["restore_best"] = config.get("monitor", "loss") != "loss"
+        config["restore_best"] = config["monitor"] != "loss"
         if self.optimizer is None and self.solver == "sgd" and self.schedule is None:
             if self.learning_rate == "invscaling":
                 config["schedule"] = {
                     "kind": "InversePower",
                     "unit": "epoch",
                     "every": 1.0 / rows,
+                    "start": float(samples - rows * state.n_epochs),
                     "factor": float(self.power_t),
                 }
             elif self.learning_rate == "adaptive":
@@ -426,32 +436,68 @@ class _MultiLayerPerceptron(BaseEstimator):
         state: NetworkState,
         training: Data,
         validation: Data | None,
-        seed: int,
+        random_state: np.random.RandomState,
         keep: bool,
+        given: bool,
     ) -> dict[str, Any]:
+        """Run the descent of a fit; ``given``: the validation data were not held out here."""
         optimizer = self._optimizer()
-        config = self._config(optimizer, training.X.shape[0], validation, seed, self.max_iter)
-        resume = getattr(self, "_resume", None) if keep else None
-        if resume is not None and not self.early_stopping:  # patience goes on with the loss curve
-            config |= {key: resume[key] for key in ("best", "stale")}
+        config = self._config(
+            optimizer,
+            state,
+            training.X.shape[0],
+            validation,
+            self.max_iter,
+            getattr(self, "t_", 0) if keep else 0,
+        )
+        if keep and (config["monitor"] == "loss" or not given):
+            config |= self._patience()
         hook = record_hook(self.callbacks, self.verbose, type(self).__name__)
-        result = network_descent(state, training, validation, self._model(training.y), config, hook)
+        result = self._descend(state, training, validation, config, hook, random_state)
         self._finish(state, result, history_of(result), training, goes_on=keep)
-        self._remember(state, result, seed, optimizer)
+        self._remember(state, result, optimizer)
         return result
 
-    def _remember(
-        self, state: NetworkState, result: dict[str, Any], seed: int, optimizer: Optimizer
-    ) -> None:
+    def _descend(
+        self,
+        state: NetworkState,
+        training: Data,
+        validation: Data | None,
+        config: dict[str, Any],
+        hook: Callable[[tuple[Any, ...]], bool] | None,
+        random_state: np.random.RandomState | int,
+    ) -> dict[str, Any]:
+        """Run the descent; its shuffles come from the random state, which is then where the last one ended."""
+        model = self._model(training.y)
+        if model["loss"] == "squared" and config.get("inclusive"):  # tol means what it means there
+            config = {**config, "data_factor": 1.0 / training.y.shape[1]}
+        if not self.shuffle:
+            return network_descent(state, training, validation, model, config, hook)
+        stream = ShuffleStream(random_state)
+        config = {**config, "twister": stream.config}
+        result = network_descent(state, training, validation, model, config, hook)
+        twister = result.pop("twister")
+        if not is_seed(self.random_state):  # otherwise nobody can draw from it any more
+            stream.give_back(twister)
+        return result
+
+    def _patience(self) -> dict[str, Any]:
+        """Return the entries of the configuration with which patience goes on from the last call."""
+        resume = getattr(self, "_resume", None)
+        if resume is None or resume["early_stopping"] != self.early_stopping:
+            return {}
+        return {"best": resume["best"], "stale": resume["stale"]}
+
+    def _remember(self, state: NetworkState, result: dict[str, Any], optimizer: Optimizer) -> None:
         """Keep what partial_fit goes on from; nothing of a descent that diverged."""
         if result["status"] == "diverged":
             self.__dict__.pop("_resume", None)
             return
         self._resume = {
             "state": state,
-            "seed": seed,
+            "early_stopping": self.early_stopping,
             "optimizer": optimizer,
-            **{key: result[key] for key in ("best", "stale", "rate_scale")},
+            **{key: result[key] for key in ("best", "stale", "base_rate")},
         }
 
     def _finish(
@@ -486,7 +532,7 @@ class _MultiLayerPerceptron(BaseEstimator):
             self.best_loss_ = min(self.loss_curve_, default=float("inf"))
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
-        """Train for one epoch on more data; the optimizer's state, the shuffles and patience go on."""
+        """Train for one epoch on more data; the optimizer's state and patience go on."""
         with unchanged_on_error(self):
             self._check_parameters()
             if self.early_stopping:
@@ -497,14 +543,16 @@ class _MultiLayerPerceptron(BaseEstimator):
             targets = self._targets(y, inputs, reset=False)
             training = Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
             optimizer = self._optimizer()
-            state, resume = self._state_to_go_on_from(inputs, targets, optimizer, first)
-            config = self._config(optimizer, inputs.shape[0], None, resume["seed"], 1)
-            config |= {key: resume[key] for key in ("best", "stale", "rate_scale")}
-            result = network_descent(state, training, None, self._model(targets), config, None)
-            epochs = getattr(self, "n_iter_", 0)
+            random_state = self.random_state
+            if first or not is_seed(random_state):
+                random_state = check_random_state(random_state)
+            state, rate = self._state_to_go_on_from(inputs, targets, optimizer, random_state, first)
+            samples = 0 if first else self.t_
+            config = self._config(optimizer, state, inputs.shape[0], None, 1, samples)
+            config |= self._patience() | rate
+            result = self._descend(state, training, None, config, None, random_state)
             self._finish(state, result, history_of(result), training, goes_on=not first)
-            self.n_iter_ += epochs
-            self._remember(state, result, resume["seed"], optimizer)
+            self._remember(state, result, optimizer)
         return result
 
     def _after_epoch(self, result: dict[str, Any]) -> Any:
@@ -515,8 +563,14 @@ class _MultiLayerPerceptron(BaseEstimator):
         return self
 
     def _state_to_go_on_from(
-        self, X: Inputs, targets: Array, optimizer: Optimizer, first: bool
+        self,
+        X: Inputs,
+        targets: Array,
+        optimizer: Optimizer,
+        random_state: np.random.RandomState,
+        first: bool,
     ) -> tuple[NetworkState, dict[str, Any]]:
+        """Return the state, and the entry of the configuration with which a divided rate goes on."""
         if not first:
             wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
             if [w.shape for w in self.coefs_] != list(pairwise(wanted)):
@@ -527,11 +581,8 @@ class _MultiLayerPerceptron(BaseEstimator):
                 )
         resume = getattr(self, "_resume", None)
         if resume is not None and resume["optimizer"] == optimizer:
-            return resume["state"].copy(), resume
-        random_state = check_random_state(self.random_state)
-        state = self._start(X, targets, random_state, keep=not first)
-        fresh = {"best": float("inf"), "stale": 0, "rate_scale": 1.0}
-        return state, {"seed": random_seed(random_state), **fresh}
+            return resume["state"].copy(), {"base_rate": resume["base_rate"]}
+        return self._start(X, targets, random_state, keep=not first), {}
 
     def _lbfgs(self, start: NetworkState, training: Data) -> dict[str, Any]:
         from scipy import optimize
@@ -631,6 +682,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
 
+    scikit-learn trains on the same and reports the squared error divided by the number of outputs (its issue 8349);
+    the loss reported here is the one that is differentiated, and ``tol`` is compared as there.
     With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
     :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
 
@@ -744,6 +797,9 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train for one epoch on more data, from where the last call ended: optimizer state included.
 
+        As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
+        RandomState for new orders. ``n_iter_`` is 1.
+
         Parameters
         ----------
         X, y, sample_weight
@@ -775,7 +831,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
     .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{2B} \lVert W \rVert^2
 
-    ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+    ``loss_curve_`` has each epoch's mean over its batches, each measured before its step. scikit-learn's is the
+    same except where the probability of the true class is below the last digit of 1: there it is cut off.
 
     Parameters
     ----------"""
@@ -898,6 +955,9 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Train for one epoch on more data, from where the last call ended: optimizer state included.
+
+        As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
+        RandomState for new orders. ``n_iter_`` is 1.
 
         Parameters
         ----------
