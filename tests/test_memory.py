@@ -7,46 +7,19 @@ than anything else in the process could take.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
+import peak_memory
 import pytest
 
-import steepest as st
-
-pytestmark = [
-    pytest.mark.skipif(
-        not Path("/proc/self/clear_refs").exists(), reason="needs Linux's record of the highest use"
-    ),
-    pytest.mark.skipif(
-        "-fsanitize" in st.build_info()["flags"], reason="sanitizers need memory of their own"
-    ),
-]
+pytestmark = pytest.mark.skipif(not peak_memory.CAN_MEASURE, reason="peak_memory says why")
 
 PROGRAM = """
-import ctypes, json, warnings
-from pathlib import Path
+import json, warnings
 
 import numpy as np
 import steepest as st
+from peak_memory import peak_above
 
 warnings.simplefilter("ignore")
-
-
-def status(key):
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
-
-
-def peak_above(call):
-    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # what was freed before must not serve the call
-    Path("/proc/self/clear_refs").write_text("5")
-    before = status("VmRSS")
-    call()
-    return status("VmHWM") - before
 
 
 def network(kind=st.MLPRegressor, width=1024, **settings):
@@ -106,12 +79,7 @@ print(json.dumps(words))
 @pytest.fixture(scope="module")
 def words():
     """Return words for each parameter, or for each entry of X, by what was measured."""
-    command = [sys.executable, "-c", PROGRAM]
-    # Otherwise the C library keeps some of what NumPy has freed, for what it may ask for next.
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "131072"}
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return peak_memory.run(PROGRAM)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -129,7 +97,7 @@ def words():
     ],
 )
 def test_words_for_a_parameter(words, dtype, what, most):
-    """The model itself included; rows of a batch are few here, and W^T is needed for neither layer."""
+    """The model itself included; rows of a batch are few here."""
     assert most - 0.5 < words[f"{dtype}: {what}"] < most + 0.3
 
 

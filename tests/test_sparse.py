@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
+import peak_memory
 import pytest
 import sklearn.linear_model
 import sklearn.neural_network
@@ -628,25 +625,13 @@ def test_an_automatic_rate_for_many_features(kind):
 
 PROGRAM = """
 import json, sys, warnings
-from pathlib import Path
 
 import numpy as np
 import steepest as st
+from peak_memory import peak_above
 from scipy import sparse
 
 warnings.simplefilter("ignore")
-
-
-def status(key):
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
-
-
-def peak_above(call):
-    Path("/proc/self/clear_refs").write_text("5")
-    before = status("VmRSS")
-    call()
-    return status("VmHWM") - before
 
 
 rng = np.random.default_rng(0)
@@ -676,20 +661,9 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's record")
-@pytest.mark.skipif("-fsanitize" in st.build_info()["flags"], reason="sanitizers need more")
+@pytest.mark.skipif(not peak_memory.CAN_MEASURE, reason="peak_memory says why")
 @pytest.mark.parametrize("name", ["csr", "csc"])
 def test_the_matrix_is_never_dense(name):
     """Its dense form would take 40 000 MB, its entries take 6, and 200 rows of it that were dense 80."""
-    import json
-
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "131072"},
-    )
-    assert run.returncode == 0, run.stderr
-    for what, megabytes in json.loads(run.stdout).items():
+    for what, megabytes in peak_memory.run(PROGRAM, name).items():
         assert megabytes < 70, (what, megabytes)

@@ -286,19 +286,10 @@ print(time.perf_counter() - begin)
     # The highest resident memory during a fit above that before it, in bytes. Three epochs: from the second on
     # a descent holds its best parameters and those that this epoch started from.
     "memory": """
-import ctypes, warnings
-from pathlib import Path
+import warnings
 import numpy as np, steepest as st
+from peak_memory import peak_above
 warnings.simplefilter("ignore")
-def status(key):
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
-def peak_above(call):
-    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # what was freed before must not serve the fit
-    Path("/proc/self/clear_refs").write_text("5")
-    before = status("VmRSS")
-    call()
-    return status("VmHWM") - before
 inputs, width, outputs, batch, rows = {sizes}
 rng = np.random.default_rng(0)
 X, y = rng.random((rows, inputs), np.float32), rng.random((rows, outputs), np.float32)
@@ -312,7 +303,11 @@ print(peak_above(lambda: model.fit(X, y)))
 
 def fresh(program: str, runs: int) -> list[float]:
     """Return what the program prints, in so many processes of their own."""
-    paths = [str(Path(st.__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    package, tests = (
+        Path(st.__file__).resolve().parents[1],
+        Path(__file__).resolve().parents[2] / "tests",
+    )
+    paths = [str(package), str(tests), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     command = [sys.executable, "-c", program]
     found = []
