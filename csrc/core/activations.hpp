@@ -70,6 +70,13 @@ void activate_in_place(Activation activation, T* x, Index n) {
     });
 }
 
+// The same for rows that lie `stride` apart.
+template <class T>
+void activate_rows(Activation activation, Index rows, Index n, T* x, Index stride) {  // (rows, n)
+    if (stride == n) return activate_in_place(activation, x, rows * n);
+    for (Index i = 0; i < rows; ++i) activate_in_place(activation, x + i * stride, n);
+}
+
 // d *= a'(z) from a = activate(z), entry by entry.
 template <class T>
 void activation_backward_in_place(Activation activation, const T* a, T* d, Index n) {

@@ -15,12 +15,7 @@ void dense_forward(const DenseLayout<T>& layer, Activation activation, Index row
     if (layer.transposed) {
         row_products(rows, layer.n_out, layer.columns, input, input_stride, weights, layer.columns, bias,
                      output, output_stride);
-        if (output_stride == layer.n_out)
-            activate_in_place(activation, output, rows * layer.n_out);
-        else
-            for (Index i = 0; i < rows; ++i)
-                activate_in_place(activation, output + i * output_stride, layer.n_out);
-        return;
+        return activate_rows(activation, rows, layer.n_out, output, output_stride);
     }
     with_activation(activation, [&](auto kind) {
         auto epilogue = [=](Index i, Index j, Vec<T> sum) __attribute__((always_inline)) {
@@ -35,9 +30,7 @@ void dense_forward(const DenseLayout<T>& layer, Activation activation, Index row
             multiply(rows, layer.columns, layer.n_in, input, input_stride, panels, output, output_stride,
                      epilogue);
     });
-    // logistic(0) is not 0, and neither is the padding's 0 times an infinite input.
-    for (Index i = 0; i < rows && layer.n_out < layer.columns; ++i)
-        for (Index o = layer.n_out; o < layer.columns; ++o) output[i * output_stride + o] = 0;
+    layer.clear_padding(rows, output, output_stride);
 }
 
 // How many outputs' sums a register tile holds, from `few_outputs` outputs on.

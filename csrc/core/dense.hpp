@@ -55,6 +55,13 @@ struct DenseLayout {
         std::memcpy(bias, theta + bias_offset, static_cast<std::size_t>(n_out) * sizeof(T));
     }
 
+    // Zeros behind each row of an output in panels: logistic(0) is not 0, and neither is the padding's 0
+    // times an infinite input.
+    void clear_padding(Index rows, T* output, Index stride) const {
+        for (Index i = 0; i < rows && n_out < columns; ++i)
+            for (Index o = n_out; o < columns; ++o) output[i * stride + o] = 0;
+    }
+
     Panels<T> panels(const T* theta) const {
         return Panels<T>::packed(theta + weights_offset, n_in, columns);
     }

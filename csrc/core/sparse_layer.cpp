@@ -125,9 +125,7 @@ void sparse_forward(const DenseLayout<T>& layer, Activation activation, const Sp
                     const T* of_absent, const T* theta, T* output, Index output_stride) {
     if (layer.transposed) {
         narrow_sparse_forward(layer, X, rows, of_absent, theta + layer.weights_offset, output, output_stride);
-        for (Index i = 0; i < rows.count; ++i)
-            activate_in_place(activation, output + i * output_stride, layer.n_out);
-        return;
+        return activate_rows(activation, rows.count, layer.n_out, output, output_stride);
     }
     const Panels<T> panels = layer.panels(theta);
     with_activation(activation, [&](auto kind) {
@@ -137,8 +135,7 @@ void sparse_forward(const DenseLayout<T>& layer, Activation activation, const Sp
                                                                  output + j, output_stride);
         });
     });
-    for (Index i = 0; i < rows.count && layer.n_out < layer.columns; ++i)  // logistic(0) is not 0
-        for (Index o = layer.n_out; o < layer.columns; ++o) output[i * output_stride + o] = 0;
+    layer.clear_padding(rows.count, output, output_stride);
 }
 
 template <class T>

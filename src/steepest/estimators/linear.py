@@ -244,10 +244,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         power = automatic and full and features > MOST_FEATURES
         by_moments = full and moments_are_faster(n, features, K, self._most_steps(), measuring)
 
-        sums = None
+        training, sums = Data(X, y, weights), None
         if automatic or by_moments or self.standardize:
             sums = _native.core.linear_moments(
-                Data(X, y, weights).as_tuple(),
+                training.as_tuple(),
                 by_moments or (automatic and full and not power),
                 check_threads(self.n_threads),
             )
@@ -255,7 +255,6 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         moments = scaling.moments(sums, self.fit_intercept) if by_moments else None
         if moments is not None and not moments.finite():
             moments = None
-        training = Data(X, y, weights)
         if moments is None:
             training = scaling.apply(training)
         optimizer = self.optimizer

@@ -216,15 +216,15 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         zero = np.zeros((X.shape[0], 1), X.dtype)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         power = automatic and full and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
-        sums = None
+        training, sums = Data(X, zero, weights), None
         if automatic or self.standardize:
             sums = _native.core.linear_moments(
-                Data(X, zero, weights).as_tuple(),
+                training.as_tuple(),
                 automatic and full and not power,
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, zero, self.standardize, self.fit_intercept)
-        training = scaling.apply(Data(X, zero, weights))
+        training = scaling.apply(training)
         training.y = class_targets(codes, outputs, X.dtype)
         validation = None
         if validation_data is not None:
