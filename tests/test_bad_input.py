@@ -659,7 +659,7 @@ def test_a_model_does_not_hold_the_data(case):
 
 def test_a_fit_that_fails_late_changes_nothing(case, monkeypatch):
     """Whatever goes wrong, at whatever time: the attributes come back."""
-    from steepest.estimators import convex, mlp
+    from steepest.estimators import convex, mlp_base
 
     X, y = case.data()
     model = quietly(case.model().fit, X, y)
@@ -668,7 +668,7 @@ def test_a_fit_that_fails_late_changes_nothing(case, monkeypatch):
     def fail(*arguments, **named):
         raise RuntimeError("late")
 
-    for module in (convex, mlp):
+    for module in (convex, mlp_base):
         monkeypatch.setattr(module, "history_of", fail)
     if case.parameters.get("solver") == "lbfgs":
         monkeypatch.setattr(case.kind, "_finish", fail)

@@ -1,0 +1,100 @@
+"""A network's full-batch fit by SciPy's L-BFGS-B, with the compiled loss and gradient."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from steepest import _native
+from steepest._validate import Array, plain
+from steepest.estimators.base import Data, NetworkState
+
+
+class FlatObjective:
+    """Loss and gradient of a network on all rows, of its parameters in one flat float64 vector.
+
+    It remembers every loss, and the best point, for a run that is interrupted.
+    """
+
+    def __init__(self, start: NetworkState, training: Data, model: dict[str, Any]) -> None:
+        self._training, self._model = training, model
+        arrays = start.weights + start.biases
+        self._layers = len(start.weights)
+        self._shapes = [array.shape for array in arrays]
+        self._ends = np.cumsum([array.size for array in arrays])
+        weights = training.sample_weight
+        rows = training.X.shape[0] if weights is None else float(weights.sum(dtype=np.float64))
+        self._l2 = model["l2"] / rows
+        self.origin = np.concatenate([a.ravel() for a in arrays]).astype(np.float64)
+        self.losses: list[float] = []
+        self.best_loss, self.best = np.inf, self.origin
+
+    def split(self, flat: Array) -> tuple[list[Array], list[Array]]:
+        """Return the weights and biases that a flat vector holds."""
+        parts = [
+            plain(part.reshape(shape), self._training.X.dtype)
+            for part, shape in zip(np.split(flat, self._ends[:-1]), self._shapes, strict=True)
+        ]
+        return parts[: self._layers], parts[self._layers :]
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        """Return loss and gradient at a flat vector."""
+        model = self._model
+        loss, d_weights, d_biases = _native.core.network_loss_gradient(
+            *self.split(flat),
+            *self._training.as_tuple(),
+            model["hidden"],
+            model["output"],
+            model["loss"],
+            model["output_scale"],
+            self._l2,
+        )
+        self.losses.append(loss)
+        if loss < self.best_loss:
+            self.best_loss, self.best = loss, flat.copy()
+        gradient = np.concatenate([g.ravel() for g in (*d_weights, *d_biases)])
+        return loss, gradient.astype(np.float64)
+
+
+def lbfgs_descent(
+    state: NetworkState,
+    training: Data,
+    model: dict[str, Any],
+    *,
+    max_iter: int,
+    max_fun: int,
+    tol: float,
+) -> dict[str, Any]:
+    """Minimise; the state's parameters are replaced by those of the end.
+
+    Returns a result like a descent's, with the "losses" of all evaluations and the "loss" at the end. One that
+    Ctrl-C ended has the best parameters so far, and the interrupt under "exception".
+    """
+    from scipy import optimize
+
+    minimize: Any = optimize.minimize  # its stubs don't know jac=True with float arrays
+    objective = FlatObjective(state, training, model)
+    options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
+    result: dict[str, Any] = {"exception": None, "n_epochs": 0}
+    try:
+        found = minimize(objective, objective.origin, method="L-BFGS-B", jac=True, options=options)
+        end, result["loss"] = found.x, float(found.fun)
+        limited = found.nit >= max_iter or found.nfev > max_fun
+        result["status"] = (
+            "converged" if found.success else "max_epochs" if limited else "no_improvement"
+        )
+        result["n_epochs"] = int(found.nit)
+        if not found.success:
+            warnings.warn(
+                f"lbfgs failed to converge after {found.nit} iteration(s): {found.message}",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+    except KeyboardInterrupt as interrupt:
+        end, result["loss"] = objective.best, objective.best_loss
+        result |= {"status": "interrupted", "exception": interrupt}
+    state.weights, state.biases = objective.split(end)
+    return {**result, "losses": objective.losses}

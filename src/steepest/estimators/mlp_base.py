@@ -1,0 +1,573 @@
+"""What the multi-layer perceptrons share: scikit-learn's parameters and fitted attributes, the compiled descent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from steepest import _native
+from steepest._validate import (
+    Array,
+    check_choice,
+    check_integer,
+    check_number,
+    chunks,
+    plain,
+)
+from steepest.estimators.base import (
+    Data,
+    NetworkState,
+    ShuffleStream,
+    check_inputs,
+    check_threads,
+    check_weights,
+    descent_config,
+    history_of,
+    is_seed,
+    network_descent,
+    record_hook,
+    report_ending,
+    require_fitted,
+    unchanged_on_error,
+    validation_parts,
+)
+from steepest.estimators.lbfgs import lbfgs_descent
+from steepest.estimators.sparse import Inputs, core_inputs
+from steepest.optimizers import Adam, Momentum, Optimizer
+from steepest.schedules import Schedule
+from steepest.stopping import NoImprovement, StopRule, rules_of
+
+
+def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
+    """Whether there is a partial_fit; the AttributeError says why there is none."""
+    if estimator._solver() == "lbfgs":
+        raise AttributeError("partial_fit needs a stochastic solver, 'adam' or 'sgd', not 'lbfgs'")
+    return True
+
+
+def uniform_draws(
+    random_state: np.random.RandomState, bound: float, n: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return n draws from [-bound, bound); in another type than float64 with only a part of them in that."""
+    part = n if dtype == np.float64 else 65536
+    if n <= part:
+        return random_state.uniform(-bound, bound, n).astype(dtype, copy=False)
+    values = np.empty(n, dtype)
+    for i in chunks(n, part):
+        values[i] = random_state.uniform(-bound, bound, i.stop - i.start)
+    return values
+
+
+class MultiLayerPerceptron(BaseEstimator):
+    """What the classifier and the regressor share."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        n_threads: int | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.stop = stop
+        self.callbacks = callbacks
+        self.n_threads = n_threads
+
+    def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
+        """Return the training targets as the core reads them."""
+        raise NotImplementedError
+
+    def _output(self, targets: Array) -> tuple[int, str, str]:
+        """Return the width of the output, its loss in the core's words, and its activation."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs, finite; float32 stays float32. Scale them: mean 0 and variance 1 is best.
+        y : array, (n,) or (n, K)
+            Targets.
+        sample_weight : array, (n,), optional
+            Not negative. B in the objective is then the sum of the batch's weights, as in scikit-learn.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
+            place of the held-out part.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If data or parameters are not as described; the estimator is then as it was.
+        """
+        with unchanged_on_error(self):
+            self._check_parameters()
+            keep = self.warm_start and hasattr(self, "coefs_")
+            inputs = check_inputs(self, X, reset=True)
+            targets = self._targets(y, inputs, reset=not keep, fitting=True)
+            weights = check_weights(sample_weight, inputs, scaled=False)
+            random_state = check_random_state(self.random_state)
+            state = self._start(inputs, targets, random_state, keep)
+            validation = None
+            if validation_data is not None:
+                validation = self._validation(validation_data, inputs.dtype)
+            if self._solver() == "lbfgs":
+                self._refuse_beyond_lbfgs(validation)
+            training = Data(inputs, targets, weights)
+            if self.early_stopping and validation is None and self._solver() != "lbfgs":
+                training, validation = self._hold_out(training, random_state)
+            if self._solver() == "lbfgs":
+                result = self._lbfgs(state, training)
+            else:
+                given = validation_data is not None
+                result = self._train(state, training, validation, random_state, keep, given)
+        self._report(result)
+        return self
+
+    def _report(self, result: dict[str, Any]) -> None:
+        self.status_ = result["status"]
+        if self._solver() == "lbfgs" and result["exception"] is None:
+            return
+        limit = result["n_epochs"] >= self.max_iter
+        if result["status"] == "max_epochs" and result["exception"] is None and limit:
+            self.status_ = "max_epochs"
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                "hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+            return
+        report_ending(self, result, stacklevel=4)
+
+    def _solver(self) -> str:
+        return self.solver if self.optimizer is None else "optimizer"
+
+    def _check_parameters(self) -> None:
+        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
+            raise TypeError(
+                "optimizer must be one of steepest's, such as steepest.Adam(1e-3), "
+                f"but is {self.optimizer!r}"
+            )
+        for width in self._widths():
+            check_integer("hidden_layer_sizes", width, low=1)
+        check_choice("activation", self.activation, ("identity", "logistic", "tanh", "relu"))
+        check_choice("solver", self.solver, ("lbfgs", "sgd", "adam"))
+        check_choice("learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
+        check_number("alpha", self.alpha, low=0.0, finite=True)
+        check_number("learning_rate_init", self.learning_rate_init, above=0.0, finite=True)
+        check_number("power_t", self.power_t, low=0.0, finite=True)
+        check_threads(self.n_threads)
+        check_integer("max_iter", self.max_iter, low=1)
+        check_integer("max_fun", self.max_fun, low=1)
+        check_number("tol", self.tol, low=0.0)
+        check_number("validation_fraction", self.validation_fraction, above=0.0, below=1.0)
+        check_number("n_iter_no_change", self.n_iter_no_change, low=1)
+        if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
+            check_integer("batch_size", self.batch_size, low=1)
+
+    def _widths(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        return tuple(sizes) if hasattr(sizes, "__iter__") else (sizes,)
+
+    def _start(
+        self, X: Inputs, targets: Array, random_state: np.random.RandomState, keep: bool
+    ) -> NetworkState:
+        """Return the initial weights and biases: Glorot's uniform distribution, drawn as scikit-learn draws it."""
+        outputs, _, _ = self._output(targets)
+        widths = [X.shape[1], *self._widths(), outputs]
+        shapes = list(pairwise(widths))
+        if keep:
+            if [w.shape for w in self.coefs_] != shapes:
+                raise ValueError(
+                    f"warm_start needs the layers of the last fit, {[w.shape for w in self.coefs_]}, "
+                    f"but the parameters and data ask for {shapes}"
+                )
+            return NetworkState(
+                [plain(w, X.dtype) for w in self.coefs_],
+                [plain(b, X.dtype) for b in self.intercepts_],
+            )
+        factor = 2.0 if self.activation == "logistic" else 6.0
+        weights, biases = [], []
+        for n_in, n_out in shapes:
+            bound = np.sqrt(factor / (n_in + n_out))
+            weights.append(
+                uniform_draws(random_state, bound, n_in * n_out, X.dtype).reshape(n_in, n_out)
+            )
+            biases.append(uniform_draws(random_state, bound, n_out, X.dtype))
+        return NetworkState(weights, biases)
+
+    def _validation(self, data: Any, dtype: Any) -> Data:
+        X, y, sample_weight = validation_parts(data)
+        inputs = check_inputs(self, X, reset=False, dtype=dtype)
+        targets = self._targets(y, inputs, reset=False)
+        return Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
+
+    def _refuse_beyond_lbfgs(self, validation: Data | None) -> None:
+        given = {
+            "schedule": self.schedule is not None,
+            "stop": bool(self.stop),
+            "callbacks": bool(self.callbacks),
+            "validation_data": validation is not None,
+        }
+        for name, is_given in given.items():
+            if is_given:
+                raise TypeError(
+                    f"{name} belongs to the stochastic solvers; solver='lbfgs' can't use it"
+                )
+
+    def _stratify(self, targets: Array) -> Array | None:
+        return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Data, Data]:
+        from sklearn.model_selection import train_test_split  # slow to import, seldom needed
+
+        n = data.X.shape[0]
+        if n < 2 or int(np.ceil(self.validation_fraction * n)) >= n:
+            raise ValueError(
+                f"early_stopping needs rows to hold out and rows to train on, but X has {n} (n_samples={n})"
+            )
+        train, held = train_test_split(
+            np.arange(n),
+            test_size=self.validation_fraction,
+            random_state=random_state,
+            stratify=self._stratify(data.y),
+        )
+
+        if len(held) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your "
+                f"dataset: {len(held)} of {n} rows would be held out"
+            )
+
+        def part(rows: Array) -> Data:
+            weights = data.sample_weight
+            return Data(data.X[rows], data.y[rows], None if weights is None else weights[rows])
+
+        kept, held_out = part(train), part(held)
+        if held_out.sample_weight is not None and not held_out.sample_weight.any():
+            raise ValueError(
+                "sample_weight is 0 for all rows that early_stopping held out, so that they have no score; give "
+                "validation_data, or another random_state"
+            )
+        return kept, held_out
+
+    def _model(self, targets: Array) -> dict[str, Any]:
+        _, loss, _ = self._output(targets)
+        return {
+            "hidden": self.activation,
+            "output": "identity",
+            "loss": loss,
+            "output_scale": 0.5 if loss == "squared" else 1.0,
+            "l2": float(self.alpha),
+            "l2_per_row": True,
+            "weights_by_batch": True,
+        }
+
+    def _optimizer(self) -> Optimizer:
+        if self.optimizer is not None:
+            return self.optimizer
+        if self.solver == "adam":
+            return Adam(
+                self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, epsilon_hat=True
+            )
+        return Momentum(self.learning_rate_init, self.momentum, "step", self.nesterovs_momentum)
+
+    def _config(
+        self,
+        optimizer: Optimizer,
+        state: NetworkState,
+        rows: int,
+        validation: Data | None,
+        epochs: int,
+        samples: int,
+    ) -> dict[str, Any]:
+        """Return the configuration of a descent from this state, before which so many samples were seen."""
+        defaults: dict[str, Any] = {
+            "max_epochs": epochs,
+            "monitor": "validation_score" if self.early_stopping else "loss",
+        }
+        if np.isfinite(self.n_iter_no_change):
+            defaults |= {
+                "patience": int(self.n_iter_no_change) + 1,
+                "absolute": float(self.tol),
+                "inclusive": True,
+            }
+        batch = min(200, rows) if self.batch_size == "auto" else int(self.batch_size)
+        if batch > rows:
+            warnings.warn(
+                f"Got `batch_size` less than 1 or larger than sample size. It is going to be clipped: "
+                f"batch_size={batch}, rows={rows}",
+                UserWarning,
+                stacklevel=4,
+            )
+        config = descent_config(
+            optimizer,
+            self.schedule,
+            self.stop,
+            defaults,
+            batch_size=min(batch, rows),
+            shuffle=bool(self.shuffle),
+            by_points=False,
+            n_threads=check_threads(self.n_threads),
+            validated=validation is not None,
+        )
+        if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
+            config["inclusive"] = False
+        config["restore_best"] = config["monitor"] != "loss"
+        if self.optimizer is None and self.solver == "sgd" and self.schedule is None:
+            if self.learning_rate == "invscaling":
+                config["schedule"] = {
+                    "kind": "InversePower",
+                    "unit": "epoch",
+                    "every": 1.0 / rows,
+                    "start": float(samples - rows * state.n_epochs),
+                    "factor": float(self.power_t),
+                }
+            elif self.learning_rate == "adaptive":
+                config |= {"divide_rate_by": 5.0, "lowest_rate": 1e-6}
+        return config
+
+    def _train(
+        self,
+        state: NetworkState,
+        training: Data,
+        validation: Data | None,
+        random_state: np.random.RandomState,
+        keep: bool,
+        given: bool,
+    ) -> dict[str, Any]:
+        """Run the descent of a fit; ``given``: the validation data were not held out here."""
+        optimizer = self._optimizer()
+        config = self._config(
+            optimizer,
+            state,
+            training.X.shape[0],
+            validation,
+            self.max_iter,
+            getattr(self, "t_", 0) if keep else 0,
+        )
+        if keep and (config["monitor"] == "loss" or not given):
+            config |= self._patience()
+        hook = record_hook(self.callbacks, self.verbose, type(self).__name__)
+        result = self._descend(state, training, validation, config, hook, random_state)
+        self._finish(state, result, history_of(result), training, goes_on=keep)
+        self._remember(state, result, optimizer)
+        return result
+
+    def _descend(
+        self,
+        state: NetworkState,
+        training: Data,
+        validation: Data | None,
+        config: dict[str, Any],
+        hook: Callable[[tuple[Any, ...]], bool] | None,
+        random_state: np.random.RandomState | int,
+    ) -> dict[str, Any]:
+        """Run the descent; its shuffles come from the random state, which is then where the last one ended."""
+        model = self._model(training.y)
+        if model["loss"] == "squared" and config.get("inclusive"):  # tol means what it means there
+            config = {**config, "data_factor": 1.0 / training.y.shape[1]}
+        if not self.shuffle:
+            return network_descent(state, training, validation, model, config, hook)
+        stream = ShuffleStream(random_state)
+        config = {**config, "twister": stream.config}
+        result = network_descent(state, training, validation, model, config, hook)
+        twister = result.pop("twister")
+        if not is_seed(self.random_state):  # otherwise nobody can draw from it any more
+            stream.give_back(twister)
+        return result
+
+    def _patience(self) -> dict[str, Any]:
+        """Return the entries of the configuration with which patience goes on from the last call."""
+        resume = getattr(self, "_resume", None)
+        if resume is None or resume["early_stopping"] != self.early_stopping:
+            return {}
+        return {"best": resume["best"], "stale": resume["stale"]}
+
+    def _remember(self, state: NetworkState, result: dict[str, Any], optimizer: Optimizer) -> None:
+        """Keep what partial_fit goes on from; nothing of a descent that diverged."""
+        if result["status"] == "diverged":
+            self.__dict__.pop("_resume", None)
+            return
+        self._resume = {
+            "state": state,
+            "early_stopping": self.early_stopping,
+            "optimizer": optimizer,
+            **{key: result[key] for key in ("best", "stale", "base_rate")},
+        }
+
+    def _finish(
+        self,
+        state: NetworkState,
+        result: dict[str, Any],
+        history: dict[str, Array],
+        data: Data,
+        *,
+        goes_on: bool = False,
+    ) -> None:
+        """Set the fitted attributes; the history of an earlier call is kept if this one ``goes_on`` from it."""
+        before = getattr(self, "history_", {}) if goes_on else {}
+        if before.keys() == history.keys():
+            history = {key: np.concatenate([before[key], history[key]]) for key in history}
+        self.coefs_, self.intercepts_ = state.weights, state.biases
+        self.history_ = history
+        self.loss_curve_ = history["loss"].tolist()
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
+        self.n_iter_ = int(result["n_epochs"])
+        samples = self.n_iter_ * data.X.shape[0]
+        self.t_ = samples + (getattr(self, "t_", 0) if goes_on else 0)
+        self.n_layers_ = len(state.weights) + 1
+        self.n_outputs_, _, self.out_activation_ = self._output(data.y)
+        if self.early_stopping and "validation_score" in history:
+            self.validation_scores_ = history["validation_score"].tolist()
+            self.best_validation_score_ = max(self.validation_scores_, default=None)
+            self.best_loss_ = None
+        else:
+            self.validation_scores_ = None
+            self.best_validation_score_ = None
+            self.best_loss_ = min(self.loss_curve_, default=float("inf"))
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+        """Train for one epoch on more data; the optimizer's state and patience go on."""
+        with unchanged_on_error(self):
+            self._check_parameters()
+            if self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True")
+            first = not hasattr(self, "coefs_")
+            dtype = None if first else self.coefs_[0].dtype
+            inputs = check_inputs(self, X, reset=first, dtype=dtype)
+            targets = self._targets(y, inputs, reset=False)
+            training = Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
+            optimizer = self._optimizer()
+            random_state = self.random_state
+            if first or not is_seed(random_state):
+                random_state = check_random_state(random_state)
+            state, rate = self._state_to_go_on_from(inputs, targets, optimizer, random_state, first)
+            samples = 0 if first else self.t_
+            config = self._config(optimizer, state, inputs.shape[0], None, 1, samples)
+            config |= self._patience() | rate
+            result = self._descend(state, training, None, config, None, random_state)
+            self._finish(state, result, history_of(result), training, goes_on=not first)
+            self._remember(state, result, optimizer)
+        return result
+
+    def _after_epoch(self, result: dict[str, Any]) -> Any:
+        """Say how a ``partial_fit`` ended; an interrupt is raised here, where nothing is undone any more."""
+        if result["status"] == "max_epochs":  # one epoch is what was asked for
+            result = {**result, "status": "max_steps"}
+        report_ending(self, result)
+        return self
+
+    def _state_to_go_on_from(
+        self,
+        X: Inputs,
+        targets: Array,
+        optimizer: Optimizer,
+        random_state: np.random.RandomState,
+        first: bool,
+    ) -> tuple[NetworkState, dict[str, Any]]:
+        """Return the state, and the entry of the configuration with which a divided rate goes on."""
+        if not first:
+            wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
+            if [w.shape for w in self.coefs_] != list(pairwise(wanted)):
+                raise ValueError(
+                    f"partial_fit goes on with the layers it has, {[w.shape for w in self.coefs_]}, but "
+                    f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
+                    f"{list(pairwise(wanted))}"
+                )
+        resume = getattr(self, "_resume", None)
+        if resume is not None and resume["optimizer"] == optimizer:
+            return resume["state"].copy(), {"base_rate": resume["base_rate"]}
+        return self._start(X, targets, random_state, keep=not first), {}
+
+    def _lbfgs(self, state: NetworkState, training: Data) -> dict[str, Any]:
+        result = lbfgs_descent(
+            state,
+            training,
+            self._model(training.y),
+            max_iter=self.max_iter,
+            max_fun=self.max_fun,
+            tol=self.tol,
+        )
+        self._finish(state, result, {"loss": np.asarray(result["losses"])}, training)
+        self.__dict__.pop("_resume", None)  # there is no optimizer's state to go on from
+        self.loss_ = result["loss"]
+        return result
+
+    def _forward(self, X: Any) -> Array:
+        """Return the network's output before its activation, (n, K)."""
+        require_fitted(self)
+        inputs = check_inputs(self, X, reset=False)
+        weights = [plain(w, inputs.dtype) for w in self.coefs_]
+        biases = [plain(b, inputs.dtype) for b in self.intercepts_]
+        output: Array = _native.core.network_output(
+            weights, biases, core_inputs(inputs), self.activation, "identity"
+        )
+        return output
