@@ -195,21 +195,51 @@ STEEPEST_INLINE void loss_derivatives(const Rule& rule, Index n, T* f, const T* 
         f, y);
 }
 
-// The sum over the entries of one row.
+// losses[i] = sum_k value(f_ik, y_ik), entries added in their order. Rows lie one behind the other, or are
+// padded.
 template <class T, class Rule>
-STEEPEST_INLINE double loss_of_row(const Rule& rule, Index outputs, const T* f, const T* y) {
+STEEPEST_INLINE void row_losses(const Rule& rule, Index rows, Index outputs, const T* f, const T* y,
+                                Index stride, double* losses) {
     constexpr Index block = 64;
-    double loss = 0, terms[block];
-    for (Index k = 0; k < outputs; k += block) {
-        const Index count = outputs - k < block ? outputs - k : block;
-        loss_values(rule, count, f + k, y + k, terms);
-        for (Index j = 0; j < count; ++j) loss += terms[j];
-    }
-    return loss;
+    double terms[block], loss = 0;
+    const Index run = stride == outputs ? rows * outputs : outputs;  // entries without a gap
+    const Index runs = stride == outputs ? 1 : rows;
+    Index row = 0, k = 0;
+    for (Index r = 0; r < runs; ++r)
+        for (Index first = 0; first < run; first += block) {
+            const Index count = run - first < block ? run - first : block;
+            const Index whole =
+                runs == 1 ? count : (count + width<double> - 1) / width<double> * width<double>;
+            loss_values(rule, whole, f + r * stride + first, y + r * stride + first, terms);
+            for (Index j = 0; j < count; ++j) {
+                loss += terms[j];
+                if (++k < outputs) continue;
+                losses[row++] = loss;
+                loss = 0;
+                k = 0;
+            }
+        }
 }
 
-// l_i = sum_k rule(f_ik, y_ik). One output has its rows in the lanes; so have several without padding, as far
-// as that is the same arithmetic.
+// f_ik = scale w_i derivative(f_ik, y_ik); padding becomes 0.
+template <class T, class Rule>
+STEEPEST_INLINE void row_derivatives(const Rule& rule, Index rows, Index outputs, T* f, const T* y,
+                                     Index stride, const T* weights, double scale) {
+    if (stride == outputs && !weights) return loss_derivatives(rule, rows * outputs, f, y, scale);
+    for (Index i = 0; i < rows; ++i) {
+        T* row = f + i * stride;
+        const T* target = y + i * stride;
+        const double row_scale = scale * weight_of(weights, i);
+        if (stride == outputs) {
+            loss_derivatives(rule, outputs, row, target, row_scale);
+            continue;
+        }
+        loss_derivatives(rule, padded<T>(outputs), row, target, row_scale);
+        for (Index k = outputs; k < padded<T>(outputs); ++k) row[k] = 0;
+    }
+}
+
+// l_i = sum_k rule(f_ik, y_ik). One output has its rows in the lanes.
 template <class T, class Rule>
 void entry_losses(const Rule& rule, Index rows, Index outputs, T* f, const T* y,
                   Index stride,                    // (rows, outputs)
@@ -218,17 +248,12 @@ void entry_losses(const Rule& rule, Index rows, Index outputs, T* f, const T* y,
     if (outputs == 1 && stride == 1) {
         loss_values(rule, rows, f, y, losses);
         loss_derivatives(rule, rows, f, y, scale);
-        for (Index i = 0; i < rows && weights; ++i) {
-            losses[i] *= static_cast<double>(weights[i]);
-            f[i] *= weights[i];
-        }
-        return;
+        for (Index i = 0; i < rows && weights; ++i) f[i] *= weights[i];
+    } else {
+        row_losses(rule, rows, outputs, f, y, stride, losses);
+        row_derivatives(rule, rows, outputs, f, y, stride, weights, scale);
     }
-    for (Index i = 0; i < rows; ++i)
-        losses[i] = weight_of(weights, i) * loss_of_row(rule, outputs, f + i * stride, y + i * stride);
-    if (stride == outputs && !weights) return loss_derivatives(rule, rows * outputs, f, y, scale);
-    for (Index i = 0; i < rows; ++i)
-        loss_derivatives(rule, outputs, f + i * stride, y + i * stride, scale * weight_of(weights, i));
+    for (Index i = 0; i < rows && weights; ++i) losses[i] *= static_cast<double>(weights[i]);
 }
 
 // Any loss. f: outputs, of which losses of classes and Poisson's are functions before any activation; y: the
