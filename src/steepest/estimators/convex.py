@@ -95,12 +95,14 @@ class ConvexModel(BaseEstimator):
     def _hook(self, loss_scale: float = 1.0) -> Callable[[tuple[Any, ...]], bool] | None:
         return record_hook(self.callbacks, self.verbose, type(self).__name__, loss_scale)
 
-    def _record(self, result: dict[str, Any], loss_scale: float = 1.0) -> None:
+    def _record(
+        self, result: dict[str, Any], loss_scale: float = 1.0, *, best_restored: bool = False
+    ) -> None:
         """Set what a descent leaves beside the coefficients; losses times ``loss_scale`` are the user's."""
         self.history_ = history_of(result, loss_scale)
         self.loss_curve_ = self.history_["loss"].tolist()
         end = (
-            min if result["status"] == "diverged" else last
+            min if best_restored or result["status"] == "diverged" else last
         )  # of the parameters that are given back
         self.loss_ = end(self.loss_curve_) if self.loss_curve_ else float("nan")
         self.n_iter_ = max(int(result["n_epochs"]), 1)

@@ -25,9 +25,11 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
+from steepest.estimators.halving import halving, unbounded_optimizer
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
+    curvature_range,
     default_optimizer,
     is_automatic,
     largest_curvature,
@@ -36,26 +38,27 @@ from steepest.estimators.quadratic import (
     root_mean_square,
 )
 from steepest.estimators.sparse import Inputs, SparseRows
+from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss
 from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
 class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
-    r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
+    r"""Linear regression by gradient descent: full-batch, mini-batch or stochastic; least squares or another loss.
 
     The objective, reported in ``loss_curve_`` and differentiated, is
 
-    .. math:: J = \frac{1}{NK} \sum_{ik} s_i (x_i \cdot w_k + b_k - y_{ik})^2
+    .. math:: J = \frac{1}{NK} \sum_{ik} s_i\, l(x_i \cdot w_k + b_k, y_{ik})
               + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2
 
-    with sample weights s scaled to mean 1. With ``standardize=True`` the descent runs in features of mean 0 and
+    with the loss l of :mod:`steepest.losses`, by default the squared error, and sample weights s scaled to mean 1. With ``standardize=True`` the descent runs in features of mean 0 and
     variance 1, :math:`\sigma_j` is the standard deviation of feature j, and coefficients are mapped back: the
     minimum without penalty is the same, and reaching it doesn't depend on the features' units. Without an
     intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square. With
     ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
 
-    Full-batch descent needs the data once: where that is faster, by shape and limits alone, the same steps are made
+    Full-batch least squares needs the data once: where that is faster, by shape and limits alone, the same steps are made
     from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30 digits) and
     standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X. Mini-batches
     of a standardised model, and full batches of fewer rows than four for each feature, use a standardised copy.
@@ -65,11 +68,18 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
 
     Parameters
     ----------
+    loss : str or RegressionLoss, default "squared_error"
+        "squared_error", "absolute_error", "huber", "quantile", "poisson" (y is not negative, and the prediction
+        exp(x w + b)), "epsilon_insensitive", "squared_epsilon_insensitive", or an object of :mod:`steepest.losses`
+        with parameters of its own. Their units are those of y, standardised or not.
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
         data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
         for it). Of more than 4096 features there is only the largest curvature L, by power iteration: Nesterov
-        momentum 0.9 at the rate 1/L.
+        momentum 0.9 at the rate 1/L. So it is for the other losses whose curvature has a bound ("huber",
+        "squared_epsilon_insensitive"). For the rest it is Adam, whose rate is halved after 30 steps (mini-batches: 5
+        epochs) in a row without a smaller loss: the descent ends with status "no_improvement" and the best
+        coefficients once ``tol`` is what is left of the rate.
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
     schedule : Schedule, optional
@@ -84,7 +94,9 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         Limit of passes over the data.
     tol : float, default 1e-10
         With a full batch the descent has converged where the gradient's norm, in standardised units, is at most
-        this (and in float32 at most a few units of its precision).
+        this (and in float32 at most a few units of its precision). At the minimum of a loss with kinks
+        ("absolute_error", "quantile", "epsilon_insensitive") there is no such gradient: with an ``optimizer`` or a
+        rate of your own, ``max_epochs`` or ``stop`` ends the descent.
     alpha : float, default 0
         Strength of the L2 penalty.
     fit_intercept : bool, default True
@@ -144,6 +156,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     def __init__(
         self,
         *,
+        loss: str | RegressionLoss = "squared_error",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
@@ -161,6 +174,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         verbose: bool = False,
         n_threads: int | None = None,
     ) -> None:
+        self.loss = loss
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.schedule = schedule
@@ -206,19 +220,25 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         """
         with unchanged_on_error(self):
             inputs = check_inputs(self, X, reset=True)
-            targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
+            targets, multi = self._targets(y, inputs)
             weights = check_weights(sample_weight, inputs)
             validation = self._validation(validation_data, targets)
             result = self._fit(inputs, targets, multi, weights, validation)
         report_ending(self, result)
         return self
 
+    def _targets(self, y: Any, X: Inputs) -> tuple[Array, bool]:
+        """Return y as (n, K) floats that the loss can take, and whether it was given as (n, K)."""
+        targets, multi = check_targets(y, X.shape[0], X.dtype)
+        check_range_of_targets(check_loss(self.loss, RegressionLoss), targets)
+        return targets, multi
+
     def _validation(self, data: Any, training_targets: Array) -> Data | None:
         if data is None:
             return None
         X, y, sample_weight = validation_parts(data)
         inputs = check_inputs(self, X, reset=False, dtype=training_targets.dtype)
-        targets, _ = check_targets(y, inputs.shape[0], inputs.dtype)
+        targets, _ = self._targets(y, inputs)
         if targets.shape[1] != training_targets.shape[1]:
             raise ValueError(
                 f"validation_data must have {training_targets.shape[1]} targets, as y has, "
@@ -235,23 +255,33 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         validation: Data | None,
         one_pass: bool = False,
     ) -> dict[str, Any]:
-        alpha = self._penalty()
+        alpha, loss = self._penalty(), check_loss(self.loss, RegressionLoss)
+        least_squares = isinstance(loss, SquaredError)
         (n, d), K = X.shape, y.shape[1]
         full = self._is_full_batch(n)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         features = d + bool(self.fit_intercept)
         measuring = 0.0 if automatic else features * (features / 2 + K + 8)
-        power = automatic and full and features > MOST_FEATURES
-        by_moments = full and moments_are_faster(n, features, K, self._most_steps(), measuring)
+        bounded = automatic and full and loss.curvature is not None
+        power = bounded and features > MOST_FEATURES
+        by_moments = (
+            least_squares
+            and full
+            and moments_are_faster(n, features, K, self._most_steps(), measuring)
+        )
 
         training, sums = Data(X, y, weights), None
         if automatic or by_moments or self.standardize:
             sums = _native.core.linear_moments(
                 training.as_tuple(),
-                by_moments or (automatic and full and not power),
+                by_moments or (bounded and not power),
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
+        if isinstance(loss, Poisson):
+            scaling.leave_targets()
+        loss_scale = scaling.y_scale**loss.degree
+        alpha *= scaling.y_scale ** (2 - loss.degree)
         moments = scaling.moments(sums, self.fit_intercept) if by_moments else None
         if moments is not None and not moments.finite():
             moments = None
@@ -259,8 +289,12 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             training = scaling.apply(training)
         optimizer = self.optimizer
         if power:
-            largest = 2.0 / K * largest_curvature(training.X, weights, self.fit_intercept) + alpha
+            assert loss.curvature is not None
+            largest = largest_curvature(training.X, weights, self.fit_intercept)
+            largest = loss.curvature / K * largest + alpha
             optimizer = SGD(1.0 / largest) if one_pass else nesterov(largest)
+        elif automatic and not least_squares:
+            optimizer = self._default_optimizer(loss, scaling, sums, alpha, full, one_pass)
         elif optimizer is None:
             optimizer = default_optimizer(
                 self.learning_rate,
@@ -270,8 +304,11 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 one_pass,
             )
         config = self._descent_config(optimizer, X, validated=validation is not None)
-        start = self._start(d, K, X.dtype, scaling)
-        hook = self._hook(scaling.y_scale**2)
+        if automatic and loss.curvature is None and not one_pass:
+            tolerance = gradient_tolerance(self.tol, X)
+            config = halving(config, optimizer.learning_rate, tolerance, full)
+        start = self._start(training, scaling)
+        hook = self._hook(loss_scale)
         if moments is not None:
             held_out = None
             if validation is not None:
@@ -293,7 +330,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 {
                     "hidden": "identity",
                     "output": "identity",
-                    "loss": "squared",
+                    "loss": loss.in_unit(scaling.y_scale).config(),
                     "output_scale": 1.0 / K,
                     "l2": alpha,
                     "no_bias": not self.fit_intercept,
@@ -305,11 +342,36 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         coef, intercept = scaling.restore_finite(end, start, result)
         self.coef_ = np.ascontiguousarray(coef.T) if multi else coef[:, 0]
         self.intercept_ = intercept if multi else float(intercept[0])
-        self._record(result, scaling.y_scale**2)
+        self._record(result, loss_scale, best_restored=config.get("restore_best", False))
         return result
 
-    def _start(self, d: int, K: int, dtype: Any, scaling: Scaling) -> tuple[Array, Array]:
+    def _default_optimizer(
+        self,
+        loss: RegressionLoss,
+        scaling: Scaling,
+        sums: Any,
+        alpha: float,
+        full_batch: bool,
+        one_pass: bool,
+    ) -> Optimizer:
+        """Return what "auto" means for another loss than the squared error."""
+        trace = scaling.trace(sums, 0.0, self.fit_intercept)  # of the squared error's Hessian
+        if loss.curvature is None:
+            K, features = scaling.y_mean.size, scaling.x_mean.size + bool(self.fit_intercept)
+            size = math.sqrt(features / (0.5 * K * trace)) if trace > 0 else 1.0
+            if not isinstance(loss, Poisson):
+                size *= scaling.spread_of_targets(sums)
+            return unbounded_optimizer(size, full_batch, one_pass)
+        part = 0.5 * loss.curvature
+        if not full_batch:
+            return SGD(0.5 / (part * trace + alpha))
+        hessian = scaling.hessian(sums, 0.0, self.fit_intercept)
+        largest = part * curvature_range(hessian)[1] + alpha
+        return SGD(1.0 / largest) if one_pass else nesterov(largest)
+
+    def _start(self, data: Data, scaling: Scaling) -> tuple[Array, Array]:
         """Return the weights (d, K) and intercepts (K,) to start from, in standardised coordinates."""
+        d, K, dtype = data.X.shape[1], data.y.shape[1], data.X.dtype
         if self.warm_start and hasattr(self, "coef_"):
             coef = np.atleast_2d(self.coef_).T
             if coef.shape != (d, K):
@@ -319,7 +381,11 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 )
             weights, bias = scaling.invert(coef, np.atleast_1d(self.intercept_))
             return np.ascontiguousarray(weights, dtype), np.ascontiguousarray(bias, dtype)
-        return np.zeros((d, K), dtype), np.zeros(K, dtype)
+        intercept = np.zeros(K, dtype)
+        if self.fit_intercept and isinstance(check_loss(self.loss, RegressionLoss), Poisson):
+            mean = np.average(data.y, axis=0, weights=data.sample_weight)
+            intercept[mean > 0] = np.log(mean[mean > 0])
+        return np.zeros((d, K), dtype), intercept
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
         """Make one pass over more data, from the coefficients so far.
@@ -341,7 +407,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         with unchanged_on_error(self):
             first = not hasattr(self, "coef_")
             inputs = check_inputs(self, X, reset=first)
-            targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
+            targets, multi = self._targets(y, inputs)
             weights = check_weights(sample_weight, inputs)
             step = cast(LinearRegression, self._one_pass(("coef_", "intercept_")))
             result = step._fit(inputs, targets, multi, weights, None, one_pass=True)
@@ -350,17 +416,28 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         return self
 
     def predict(self, X: Any) -> Array:
-        """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
+        """Return the predictions, (n,) or (n, K), for X of shape (n, d): x w + b, and its exp for Poisson's loss."""
         require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
         prediction = linear_output(coef, intercept, inputs)
+        if isinstance(check_loss(self.loss, RegressionLoss), Poisson):
+            prediction = np.exp(prediction)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def check_range_of_targets(loss: RegressionLoss, y: Array) -> None:
+    """Raise if y (n, K) has an entry for which the loss is not defined: Poisson's takes none that is negative."""
+    if isinstance(loss, Poisson) and (y < 0).any():
+        row = int(np.argmax((y < 0).any(axis=1)))
+        raise ValueError(
+            f"y must not be negative for loss='poisson', but row {row} is {y[row].min()}"
+        )
 
 
 def moments_fit(
@@ -396,7 +473,7 @@ def standardised(values: Array, mean: Array, scale: Any) -> Array:
 class Scaling:
     """Standardised coordinates: X' = (X - x_mean) / x_scale, y' = (y - y_mean) / y_scale, and the way back.
 
-    One y_scale serves all outputs, so that losses in the two coordinates differ by the factor y_scale**2.
+    One y_scale serves all outputs, so that losses in the two coordinates differ by the factor y_scale**degree.
     """
 
     def __init__(self, x_mean: Array, x_scale: Array, y_mean: Array, y_scale: float) -> None:
@@ -426,6 +503,15 @@ class Scaling:
             )
         x_scale = np.where(deviation[:d] > 0, deviation[:d], 1.0)
         return cls(mean[:d].copy(), x_scale, mean[d:].copy(), y_scale or 1.0)
+
+    def leave_targets(self) -> None:
+        """Leave y in its own units: those of a count are no choice."""
+        self.y_mean, self.y_scale = np.zeros_like(self.y_mean), 1.0
+
+    def spread_of_targets(self, sums: Any) -> float:
+        """Return the standard deviation of y' over all outputs; 1 for constants."""
+        deviation = sums.column_statistics(True)[1][self.x_mean.size :]
+        return root_mean_square(deviation) / self.y_scale or 1.0
 
     def moments(self, sums: Any, intercept: bool) -> Any:
         """Return the core's moments of the fit in standardised coordinates, from the sums over the data."""

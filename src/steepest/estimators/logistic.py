@@ -1,12 +1,14 @@
-"""Logistic (softmax) regression by gradient descent."""
+"""Linear classifiers by gradient descent: logistic (softmax) regression, and those of the hinge family."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
@@ -25,7 +27,8 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
-from steepest.estimators.convex import ConvexModel
+from steepest.estimators.convex import ConvexModel, gradient_tolerance
+from steepest.estimators.halving import halving, unbounded_optimizer
 from steepest.estimators.linear import Scaling
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
@@ -35,13 +38,24 @@ from steepest.estimators.quadratic import (
     nesterov,
 )
 from steepest.estimators.sparse import Inputs
+from steepest.losses import ClassificationLoss, LogLoss, ModifiedHuber, Perceptron, check_loss
 from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
+def has_probabilities(estimator: Any) -> bool:
+    """Whether the estimator's loss makes probabilities of its outputs; the AttributeError says why not."""
+    if isinstance(check_loss(estimator.loss, ClassificationLoss), (LogLoss, ModifiedHuber)):
+        return True
+    raise AttributeError(
+        f"probability estimates are not available for loss={estimator.loss!r}, only for 'log_loss' and "
+        "'modified_huber'; decision_function is"
+    )
+
+
 class LogisticRegression(ClassifierMixin, ConvexModel):
-    r"""Logistic regression by gradient descent; softmax for more than two classes.
+    r"""Logistic regression by gradient descent; softmax for more than two classes. Or a loss of the hinge family.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy
 
@@ -52,18 +66,29 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     the logistic function. :math:`\sigma_j` is the standard deviation of feature j with ``standardize=True`` and 1
     otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
 
+    With another ``loss`` it is the linear classifier of that loss, as scikit-learn's ``SGDClassifier`` and
+    ``LinearSVC`` are: the mean of l over the rows, and for more than two classes its sum over K outputs, each of which
+    tells its class from the rest.
+
+    .. math:: J = \frac1N \sum_{ik} s_i\, l(m_{ik}) + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2, \qquad
+              m_{ik} = \pm (x_i \cdot w_k + b_k), \; + \text{ if } y_i \text{ is class } k
+
     Parameters
     ----------
+    loss : str or ClassificationLoss, default "log_loss"
+        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", or an object of :mod:`steepest.losses`.
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
         cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
-        0.9 (mini-batches: a rate that is stable).
+        0.9 (mini-batches: a rate that is stable), and the same for "squared_hinge" and "modified_huber". For "hinge"
+        and "perceptron", which have a kink, it is Adam with a rate that is halved, as in :class:`LinearRegression`.
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
         Limit of passes over the data.
     tol : float, default 1e-6
-        With a full batch the descent has converged where the gradient's norm is at most this.
+        With a full batch the descent has converged where the gradient's norm is at most this. At a minimum on the
+        kink of "hinge" or "perceptron" there is no such gradient: see :class:`LinearRegression`.
     alpha : float, default 1e-4
         Strength of the L2 penalty. Without any, separable classes drive the weights to infinity.
     callbacks, verbose, n_threads
@@ -91,6 +116,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     def __init__(
         self,
         *,
+        loss: str | ClassificationLoss = "log_loss",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
@@ -108,6 +134,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         verbose: bool = False,
         n_threads: int | None = None,
     ) -> None:
+        self.loss = loss
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.schedule = schedule
@@ -209,18 +236,19 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         validation_data: Any,
         rate_scale: float,
     ) -> dict[str, Any]:
-        alpha = self._penalty()
+        alpha, loss = self._penalty(), check_loss(self.loss, ClassificationLoss)
         full = self._is_full_batch(X.shape[0])
         outputs = 1 if len(classes) == 2 else len(classes)
         weights = check_weights(sample_weight, X)
         zero = np.zeros((X.shape[0], 1), X.dtype)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
-        power = automatic and full and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
+        bounded = automatic and full and loss.curvature is not None
+        power = bounded and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
         training, sums = Data(X, zero, weights), None
         if automatic or self.standardize:
             sums = _native.core.linear_moments(
                 training.as_tuple(),
-                automatic and full and not power,
+                bounded and not power,
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, zero, self.standardize, self.fit_intercept)
@@ -232,10 +260,16 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         optimizer = self.optimizer
         if power:
             largest = largest_curvature(training.X, weights, self.fit_intercept)
-            optimizer = nesterov(curvature_bound(outputs) * largest + alpha)
+            optimizer = nesterov(curvature_bound(loss, outputs) * largest + alpha)
         elif optimizer is None:
-            optimizer = self._default_optimizer(scaling, sums, alpha, outputs, full, rate_scale)
+            bound = curvature_bound(loss, outputs)
+            optimizer = self._default_optimizer(scaling, sums, alpha, bound, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
+        if automatic and loss.curvature is None and rate_scale == 1.0:
+            tolerance = gradient_tolerance(self.tol, X)
+            # The perceptron's loss is least, 0, where it starts: that is not what is asked for.
+            restore = not isinstance(loss, Perceptron)
+            config = halving(config, optimizer.learning_rate, tolerance, full, restore)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
             if self.coef_.shape != (outputs, X.shape[1]) or not np.array_equal(
@@ -256,7 +290,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
             {
                 "hidden": "identity",
                 "output": "identity",
-                "loss": "logistic" if outputs == 1 else "softmax",
+                "loss": core_loss(loss, outputs),
                 "l2": alpha,
                 "no_bias": not self.fit_intercept,
             },
@@ -268,7 +302,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)
         self.intercept_ = intercept
-        self._record(result)
+        self._record(result, best_restored=config.get("restore_best", False))
         return result
 
     def _default_optimizer(
@@ -276,16 +310,20 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         scaling: Scaling,
         sums: Any,
         alpha: float,
-        outputs: int,
+        bound: float | None,
         full: bool,
         rate_scale: float,
     ) -> Optimizer:
         if not is_automatic(self.learning_rate):
             return SGD(check_number("learning_rate", self.learning_rate, low=0.0, finite=True))
-        bound = curvature_bound(outputs)
+        if not full or bound is None:
+            trace = 0.5 * scaling.trace(sums, 0.0, self.fit_intercept)
+        if bound is None:
+            features = scaling.x_mean.size + bool(self.fit_intercept)
+            size = math.sqrt(features / trace) if trace > 0 else 1.0
+            return unbounded_optimizer(size, full, rate_scale < 1.0)
         if not full:
-            trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
-            return SGD(0.5 * rate_scale / (trace + alpha))
+            return SGD(0.5 * rate_scale / (bound * trace + alpha))
         _, largest = curvature_range(0.5 * bound * scaling.hessian(sums, 0.0, self.fit_intercept))
         return nesterov(largest + alpha)
 
@@ -303,18 +341,26 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         return scaled
 
     def decision_function(self, X: Any) -> Array:
-        """Return the logits, (n,) for two classes, otherwise (n, K)."""
+        """Return the outputs x w + b (of "log_loss" the logits), (n,) for two classes, otherwise (n, K)."""
         require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         logits = linear_output(self.coef_.T, self.intercept_, inputs)
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities of the classes, (n, K)."""
-        return probabilities(self.decision_function(X))
+        """Return the probabilities of the classes, (n, K); for "log_loss", and as a rough guess "modified_huber"."""
+        outputs = self.decision_function(X)
+        if isinstance(check_loss(self.loss, ClassificationLoss), ModifiedHuber):
+            return clipped_probabilities(outputs)
+        return probabilities(outputs)
 
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
+        if isinstance(check_loss(self.loss, ClassificationLoss), ModifiedHuber):
+            with np.errstate(divide="ignore"):
+                return np.log(self.predict_proba(X))
         return log_probabilities(self.decision_function(X))
 
     def predict(self, X: Any) -> Array:
@@ -329,9 +375,14 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         return tags
 
 
-def curvature_bound(outputs: int) -> float:
-    """Return the most that the Hessian can be of that of half the mean square: 1/4 of it, or for softmax 1/2."""
-    return 0.25 if outputs == 1 else 0.5
+def curvature_bound(loss: ClassificationLoss, outputs: int) -> float | None:
+    """Return the most that the Hessian can be, as a multiple of that of half the mean square; for softmax 1/2."""
+    return 0.5 if isinstance(loss, LogLoss) and outputs > 1 else loss.curvature
+
+
+def core_loss(loss: ClassificationLoss, outputs: int) -> str | dict[str, Any]:
+    """Return the loss in the core's words: of several classes the log loss is that of a softmax."""
+    return "softmax" if isinstance(loss, LogLoss) and outputs > 1 else loss.config()
 
 
 def check_labels(y: Any, rows: int) -> tuple[Array, Array]:
@@ -377,10 +428,19 @@ def encode(labels: Array, classes: Array) -> Array:
 
 
 def class_targets(codes: Array, outputs: int, dtype: Any) -> Array:
-    """Return 0/1 floats (n, 1) for one logistic output, int64 codes (n,) for softmax."""
+    """Return 0/1 floats (n, 1) for one output, int64 codes (n,) for more."""
     if outputs == 1:
         return np.ascontiguousarray(codes[:, None], dtype=dtype)
     return np.ascontiguousarray(codes, dtype=np.int64)
+
+
+def clipped_probabilities(outputs: Array) -> Array:
+    """Return (f + 1) / 2 cut off to [0, 1], (n, 2) of f (n,); of f (n, K) normalised, and 1/K where all are 0."""
+    positive = (np.clip(outputs, -1, 1) + 1) / 2
+    if positive.ndim == 1:
+        return np.stack([1 - positive, positive], axis=1)
+    positive[~positive.any(axis=1)] = 1
+    return np.asarray(positive / positive.sum(axis=1, keepdims=True))
 
 
 def log_probabilities(logits: Array) -> Array:

@@ -1,0 +1,48 @@
+"""The descent by default where nothing bounds the loss's curvature: it has kinks, or grows like Poisson's.
+
+No rate is right for all steps there. Adam's steps have a length that the gradient's size doesn't matter for; the rate is
+halved whenever the loss has not improved for a while, and the descent ends where it is negligible. On a piecewise
+linear loss, steps whose lengths fall geometrically converge geometrically (Goffin 1977, "On convergence rates of
+subgradient optimization methods").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steepest.optimizers import SGD, Adam, Optimizer
+
+PATIENCE_OF_STEPS, PATIENCE_OF_EPOCHS = 30, 5
+
+
+def unbounded_optimizer(size: float, full_batch: bool, one_pass: bool) -> Optimizer:
+    """Return the optimizer for parameters of this typical size.
+
+    Of a single pass, after which Adam's moments would be lost, it is plain descent.
+    """
+    if one_pass:
+        return SGD(0.01 * size)
+    return Adam(0.1 * size if full_batch else 0.01 * size)
+
+
+def halving(
+    config: dict[str, Any],
+    rate: float,
+    tolerance: float,
+    full_batch: bool,
+    restore_best: bool = True,
+) -> dict[str, Any]:
+    """Return the configuration with a rate that is halved when the loss doesn't improve, down to ``tolerance * rate``.
+
+    A stop rule of the user's with a patience of its own is left alone. Mini-batches end with the last parameters: an
+    epoch's loss is that of none.
+    """
+    if "patience" in config:
+        return config
+    return {
+        **config,
+        "patience": PATIENCE_OF_STEPS if full_batch else PATIENCE_OF_EPOCHS,
+        "divide_rate_by": 2.0,
+        "lowest_rate": rate * tolerance,
+        "restore_best": full_batch and restore_best,
+    }
