@@ -25,6 +25,7 @@ _Inputs: TypeAlias = _Array | tuple[_Array, _Array, _Array, _Array]
 _Data: TypeAlias = tuple[_Inputs, _Array, _Array | None]  # X or x, y, sample weights (n,)
 # MT19937: its key (624,) and how many words of it have been drawn; or a seed
 _Twister: TypeAlias = tuple[NDArray[np.uint32], int] | int
+_Loss: TypeAlias = str | dict[str, Any]  # a word, or its "kind" and parameter
 _Config: TypeAlias = dict[str, Any]  # as csrc/bindings/descent_arguments.hpp reads it
 
 def build_info() -> dict[str, Any]: ...
@@ -39,6 +40,11 @@ def logistic_cross_entropy(
     logits: _Array, target: _Array, /
 ) -> tuple[float, _Array] | NotImplementedType: ...
 def softmax(logits: _Array, /) -> _Array | NotImplementedType: ...
+
+# Value and derivative, entry by entry, of a loss that is a sum over entries: of any but the softmax.
+def loss_terms(
+    prediction: _Array, target: _Array, loss: _Loss, /
+) -> tuple[NDArray[np.float64], _Array] | NotImplementedType: ...
 
 # The linear model. theta: (1 + d,) or (1 + d, K), intercepts first.
 def linear_predict(theta: _Array, X: _Array, /) -> _Array | NotImplementedType: ...
@@ -69,7 +75,7 @@ def network_loss_gradient(
     sample_weight: _Array | None,
     hidden: str,
     output: str,
-    loss: str,
+    loss: _Loss,
     output_scale: float,
     l2: float,
     /,

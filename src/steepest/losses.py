@@ -1,35 +1,35 @@
 r"""Losses: what a model pays for a prediction f where y was right.
 
-A loss is a frozen dataclass, given to an estimator as ``loss=``; scikit-learn's word for it means the object with its
-defaults::
+A loss is a frozen dataclass, given to an estimator as ``loss=``; scikit-learn's word for it means the object with
+its defaults::
 
     MLPRegressor(loss="huber")
     MLPRegressor(loss=steepest.losses.Huber(delta=0.5))
 
-Each class states the loss l(f, y) of one entry. An estimator states in its own docstring how it adds them up: what is
-reported is what is differentiated. Where l has a kink the derivative that is used there is named.
+Each class states the loss l(f, y) of one entry. An estimator states in its own docstring how it adds them up: what
+is reported is what is differentiated. Where l has a kink the derivative that is used there is named.
 
-======================================== ============================== ==========================================
-for numbers                              word                           l, with r = f - y
-======================================== ============================== ==========================================
-:class:`SquaredError`                    "squared_error"                r^2
-:class:`AbsoluteError`                   "absolute_error"               ``|r|``
-:class:`Huber`                           "huber"                        r^2 / 2, linear from delta on
-:class:`Quantile`                        "quantile"                     (1 - q) max(r, 0) + q max(-r, 0)
-:class:`Poisson`                         "poisson"                      y log y - y - y f + exp f
-:class:`EpsilonInsensitive`              "epsilon_insensitive"          max(``|r|`` - epsilon, 0)
-:class:`SquaredEpsilonInsensitive`       "squared_epsilon_insensitive"  max(``|r|`` - epsilon, 0)^2
-======================================== ============================== ==========================================
+===================================== =============================== =======================================
+for numbers                           word                            l, with r = f - y
+===================================== =============================== =======================================
+:class:`SquaredError`                 "squared_error"                 r^2
+:class:`AbsoluteError`                "absolute_error"                ``|r|``
+:class:`Huber`                        "huber"                         r^2 / 2, linear from delta on
+:class:`Quantile`                     "quantile"                      (1 - q) max(r, 0) + q max(-r, 0)
+:class:`Poisson`                      "poisson"                       y log y - y - y f + exp f
+:class:`EpsilonInsensitive`           "epsilon_insensitive"           max(``|r|`` - epsilon, 0)
+:class:`SquaredEpsilonInsensitive`    "squared_epsilon_insensitive"   max(``|r|`` - epsilon, 0)^2
+===================================== =============================== =======================================
 
-======================================== ============================== ==========================================
-for classes                              word                           l, with m = f for the class, -f against it
-======================================== ============================== ==========================================
-:class:`LogLoss`                         "log_loss"                     log(1 + exp(-m))
-:class:`Hinge`                           "hinge"                        max(1 - m, 0)
-:class:`SquaredHinge`                    "squared_hinge"                max(1 - m, 0)^2
-:class:`ModifiedHuber`                   "modified_huber"               max(1 - m, 0)^2, linear below -1
-:class:`Perceptron`                      "perceptron"                   max(-m, 0)
-======================================== ============================== ==========================================
+===================================== =============================== =======================================
+for classes                           word                            l, with m = f for the class, -f against it
+===================================== =============================== =======================================
+:class:`LogLoss`                      "log_loss"                      log(1 + exp(-m))
+:class:`Hinge`                        "hinge"                         max(1 - m, 0)
+:class:`SquaredHinge`                 "squared_hinge"                 max(1 - m, 0)^2
+:class:`ModifiedHuber`                "modified_huber"                max(1 - m, 0)^2, linear below -1
+:class:`Perceptron`                   "perceptron"                    max(-m, 0)
+===================================== =============================== =======================================
 """
 
 from __future__ import annotations
@@ -196,7 +196,8 @@ class Huber(RegressionLoss):
 class Quantile(RegressionLoss):
     r"""The pinball loss, least at the quantile q of y: :math:`(1-q)\max(r, 0) + q\max(-r, 0)`.
 
-    As in ``sklearn.metrics.mean_pinball_loss``; at q = 1/2 it is half the absolute error. The derivative at r = 0 is 0.
+    As in ``sklearn.metrics.mean_pinball_loss``; at q = 1/2 it is half the absolute error. The derivative at r = 0
+    is 0.
 
     Parameters
     ----------
@@ -341,7 +342,8 @@ class ModifiedHuber(ClassificationLoss):
 
     References
     ----------
-    Zhang (2004), "Statistical behavior and consistency of classification methods based on convex risk minimization".
+    Zhang (2004), "Statistical behavior and consistency of classification methods based on convex risk
+    minimization".
     """
 
     word, curvature, _kind = "modified_huber", 2.0, "modified_huber"
@@ -351,8 +353,8 @@ class ModifiedHuber(ClassificationLoss):
 class Perceptron(ClassificationLoss):
     r"""The loss of Rosenblatt's perceptron, :math:`\max(-m, 0)`. dl/dm at m = 0 is -1, as below it.
 
-    Any multiple of the parameters that separates the classes is a minimum, and so is 0, at which descent starts: what
-    is found depends on the optimizer.
+    Any multiple of parameters that separate the classes is a minimum, and so is 0, at which descent starts: what is
+    found depends on the optimizer.
 
     References
     ----------
@@ -377,6 +379,12 @@ _WORDS: dict[type[Loss], dict[str, type[Loss]]] = {
         ClassificationLoss: (LogLoss, Hinge, SquaredHinge, ModifiedHuber, Perceptron),
     }.items()
 }
+
+
+def means(loss: Any, *kinds: type[Loss]) -> bool:
+    """Whether a word or an object means a loss of one of these classes; anything else doesn't."""
+    return isinstance(loss, kinds) or loss in [kind.word for kind in kinds]
+
 
 Family = TypeVar("Family", bound=Loss)
 

@@ -1,6 +1,6 @@
 """The descent by default where nothing bounds the loss's curvature: it has kinks, or grows like Poisson's.
 
-No rate is right for all steps there. Adam's steps have a length that the gradient's size doesn't matter for; the rate is
+No rate is right for all steps there. The length of Adam's doesn't depend on the gradient's size; the rate is
 halved whenever the loss has not improved for a while, and the descent ends where it is negligible. On a piecewise
 linear loss, steps whose lengths fall geometrically converge geometrically (Goffin 1977, "On convergence rates of
 subgradient optimization methods").
@@ -32,10 +32,10 @@ def halving(
     full_batch: bool,
     restore_best: bool = True,
 ) -> dict[str, Any]:
-    """Return the configuration with a rate that is halved when the loss doesn't improve, down to ``tolerance * rate``.
+    """Return the configuration with a rate that is halved when the loss doesn't improve, down to a part of it.
 
-    A stop rule of the user's with a patience of its own is left alone. Mini-batches end with the last parameters: an
-    epoch's loss is that of none.
+    A stop rule of the user's with a patience of its own is left alone. Mini-batches end with the last parameters:
+    the loss of an epoch is that of none of its points.
     """
     if "patience" in config:
         return config

@@ -38,7 +38,7 @@ from steepest.estimators.quadratic import (
     root_mean_square,
 )
 from steepest.estimators.sparse import Inputs, SparseRows
-from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss
+from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss, means
 from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -52,19 +52,21 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     .. math:: J = \frac{1}{NK} \sum_{ik} s_i\, l(x_i \cdot w_k + b_k, y_{ik})
               + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2
 
-    with the loss l of :mod:`steepest.losses`, by default the squared error, and sample weights s scaled to mean 1. With ``standardize=True`` the descent runs in features of mean 0 and
-    variance 1, :math:`\sigma_j` is the standard deviation of feature j, and coefficients are mapped back: the
-    minimum without penalty is the same, and reaching it doesn't depend on the features' units. Without an
-    intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square. With
-    ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
+    with a loss l of :mod:`steepest.losses`, by default the squared error, and sample weights s scaled to mean 1.
+    With ``standardize=True`` the descent runs in features of mean 0 and variance 1, :math:`\sigma_j` is the
+    standard deviation of feature j, and coefficients are mapped back: the minimum without penalty is the same, and
+    reaching it doesn't depend on the features' units. Without an intercept nothing is centred, and
+    :math:`\sigma_j` is feature j's root mean square. With ``standardize=False`` :math:`\sigma_j = 1`. The
+    intercept is not penalised.
 
-    Full-batch least squares needs the data once: where that is faster, by shape and limits alone, the same steps are made
-    from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30 digits) and
-    standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X. Mini-batches
-    of a standardised model, and full batches of fewer rows than four for each feature, use a standardised copy.
-    Sparse X is never dense as a whole: a copy has its standardised entries, and what standardising makes of zeros,
-    one number for each column. The coefficients are those of the same X dense, to the last bit; but where at most
-    an eighth of the entries of 64 columns or more is there, standardised columns round differently.
+    Full-batch least squares needs the data once: where that is faster, by shape and limits alone, the same steps
+    are made from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30
+    digits) and standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X.
+    Mini-batches of a standardised model, and full batches of fewer rows than four for each feature, use a
+    standardised copy. Sparse X is never dense as a whole: a copy has its standardised entries, and what
+    standardising makes of zeros, one number for each column. The coefficients are those of the same X dense, to
+    the last bit; but where at most an eighth of the entries of 64 columns or more is there, standardised columns
+    round differently.
 
     Parameters
     ----------
@@ -74,11 +76,11 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         with parameters of its own. Their units are those of y, standardised or not.
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
-        data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
-        for it). Of more than 4096 features there is only the largest curvature L, by power iteration: Nesterov
-        momentum 0.9 at the rate 1/L. So it is for the other losses whose curvature has a bound ("huber",
-        "squared_epsilon_insensitive"). For the rest it is Adam, whose rate is halved after 30 steps (mini-batches: 5
-        epochs) in a row without a smaller loss: the descent ends with status "no_improvement" and the best
+        data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is
+        stable for it). Of more than 4096 features there is only the largest curvature L, by power iteration:
+        Nesterov momentum 0.9 at the rate 1/L. So it is for the other losses whose curvature has a bound ("huber",
+        "squared_epsilon_insensitive"). For the rest it is Adam, whose rate is halved after 30 steps (mini-batches:
+        5 epochs) in a row without a smaller loss: the descent ends with status "no_improvement" and the best
         coefficients once ``tol`` is what is left of the rate.
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
@@ -382,7 +384,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             weights, bias = scaling.invert(coef, np.atleast_1d(self.intercept_))
             return np.ascontiguousarray(weights, dtype), np.ascontiguousarray(bias, dtype)
         intercept = np.zeros(K, dtype)
-        if self.fit_intercept and isinstance(check_loss(self.loss, RegressionLoss), Poisson):
+        if self.fit_intercept and means(self.loss, Poisson):
             mean = np.average(data.y, axis=0, weights=data.sample_weight)
             intercept[mean > 0] = np.log(mean[mean > 0])
         return np.zeros((d, K), dtype), intercept
@@ -416,12 +418,12 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         return self
 
     def predict(self, X: Any) -> Array:
-        """Return the predictions, (n,) or (n, K), for X of shape (n, d): x w + b, and its exp for Poisson's loss."""
+        """Return the predictions, (n,) or (n, K), for X of shape (n, d): x w + b, or its exp for "poisson"."""
         require_fitted(self)
         inputs = check_inputs(self, X, reset=False)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
         prediction = linear_output(coef, intercept, inputs)
-        if isinstance(check_loss(self.loss, RegressionLoss), Poisson):
+        if means(self.loss, Poisson):
             prediction = np.exp(prediction)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 

@@ -38,7 +38,14 @@ from steepest.estimators.quadratic import (
     nesterov,
 )
 from steepest.estimators.sparse import Inputs
-from steepest.losses import ClassificationLoss, LogLoss, ModifiedHuber, Perceptron, check_loss
+from steepest.losses import (
+    ClassificationLoss,
+    LogLoss,
+    ModifiedHuber,
+    Perceptron,
+    check_loss,
+    means,
+)
 from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -46,7 +53,7 @@ from steepest.stopping import StopRule
 
 def has_probabilities(estimator: Any) -> bool:
     """Whether the estimator's loss makes probabilities of its outputs; the AttributeError says why not."""
-    if isinstance(check_loss(estimator.loss, ClassificationLoss), (LogLoss, ModifiedHuber)):
+    if means(estimator.loss, LogLoss, ModifiedHuber):
         return True
     raise AttributeError(
         f"probability estimates are not available for loss={estimator.loss!r}, only for 'log_loss' and "
@@ -67,8 +74,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
 
     With another ``loss`` it is the linear classifier of that loss, as scikit-learn's ``SGDClassifier`` and
-    ``LinearSVC`` are: the mean of l over the rows, and for more than two classes its sum over K outputs, each of which
-    tells its class from the rest.
+    ``LinearSVC`` are: the mean of l over the rows, and for more than two classes its sum over K outputs, each of
+    which tells its class from the rest.
 
     .. math:: J = \frac1N \sum_{ik} s_i\, l(m_{ik}) + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2, \qquad
               m_{ik} = \pm (x_i \cdot w_k + b_k), \; + \text{ if } y_i \text{ is class } k
@@ -76,12 +83,13 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     Parameters
     ----------
     loss : str or ClassificationLoss, default "log_loss"
-        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", or an object of :mod:`steepest.losses`.
+        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", or an object of
+        :mod:`steepest.losses`.
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
         cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
-        0.9 (mini-batches: a rate that is stable), and the same for "squared_hinge" and "modified_huber". For "hinge"
-        and "perceptron", which have a kink, it is Adam with a rate that is halved, as in :class:`LinearRegression`.
+        0.9 (mini-batches: a rate that is stable), and the same for "squared_hinge" and "modified_huber". "hinge"
+        and "perceptron" have a kink: it is Adam then, with a rate that is halved as in :class:`LinearRegression`.
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
@@ -257,12 +265,11 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, scaling, classes, outputs, X.dtype)
-        optimizer = self.optimizer
+        optimizer, bound = self.optimizer, curvature_bound(loss, outputs)
         if power:
             largest = largest_curvature(training.X, weights, self.fit_intercept)
-            optimizer = nesterov(curvature_bound(loss, outputs) * largest + alpha)
+            optimizer = nesterov((bound or 0.0) * largest + alpha)
         elif optimizer is None:
-            bound = curvature_bound(loss, outputs)
             optimizer = self._default_optimizer(scaling, sums, alpha, bound, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
         if automatic and loss.curvature is None and rate_scale == 1.0:
@@ -349,18 +356,18 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
 
     @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities of the classes, (n, K); for "log_loss", and as a rough guess "modified_huber"."""
+        """Return the probabilities of the classes, (n, K); of "modified_huber" they are rough."""
         outputs = self.decision_function(X)
-        if isinstance(check_loss(self.loss, ClassificationLoss), ModifiedHuber):
+        if means(self.loss, ModifiedHuber):
             return clipped_probabilities(outputs)
         return probabilities(outputs)
 
     @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
-        if isinstance(check_loss(self.loss, ClassificationLoss), ModifiedHuber):
+        if means(self.loss, ModifiedHuber):
             with np.errstate(divide="ignore"):
-                return np.log(self.predict_proba(X))
+                return np.log(clipped_probabilities(self.decision_function(X)))
         return log_probabilities(self.decision_function(X))
 
     def predict(self, X: Any) -> Array:

@@ -11,23 +11,24 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
 from steepest import kernels
-from steepest._validate import (
-    Array,
-    check_choice,
-)
+from steepest._validate import Array
 from steepest.estimators.base import (
     check_targets,
     unchanged_on_error,
 )
+from steepest.estimators.linear import check_range_of_targets
 from steepest.estimators.logistic import (
     check_labels,
+    clipped_probabilities,
     encode,
+    has_probabilities,
     log_probabilities,
     probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
 from steepest.estimators.sparse import Inputs
+from steepest.losses import ClassificationLoss, LogLoss, Poisson, RegressionLoss, check_loss, means
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -91,9 +92,25 @@ PARAMETERS = """
         does not depend on it.
 """
 
-LOSS_PARAMETER = """
-    loss : {"squared_error", "poisson"}, default "squared_error"
-        What is minimised; "poisson" models counts by their logarithm."""
+REGRESSOR_LOSS = """
+    loss : str or RegressionLoss, default "squared_error"
+        What is minimised: "squared_error", "poisson" (counts by their logarithm), and beyond scikit-learn
+        "absolute_error", "huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an object of
+        :mod:`steepest.losses` with parameters of its own."""
+
+CLASSIFIER_LOSS = """
+    loss : str or ClassificationLoss, default "log_loss"
+        What is minimised. Beyond scikit-learn: "hinge", "squared_hinge", "modified_huber", "perceptron", or an
+        object of :mod:`steepest.losses`; given by name only."""
+
+
+def has_margins(estimator: Any) -> bool:
+    """Whether the outputs are no probabilities' logits; scikit-learn's classifier has no decision_function."""
+    if not means(estimator.loss, LogLoss):
+        return True
+    raise AttributeError(
+        "decision_function is there for losses of margins; for 'log_loss' use predict_proba"
+    )
 
 
 class MLPRegressor(  # noqa: D101 - the docstring is put together below
@@ -107,14 +124,16 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
 
-    scikit-learn trains on the same and reports the squared error divided by the number of outputs (its issue 8349);
-    the loss reported here is the one that is differentiated, and ``tol`` is compared as there.
-    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
-    :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+    scikit-learn trains on the same and reports the squared error divided by the number of outputs (its issue
+    8349); the loss reported here is the one that is differentiated, and ``tol`` is compared as there. With
+    ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
+    :math:`\mu = \exp f`. Any other ``loss``, as :mod:`steepest.losses` states it, takes the place of half the
+    squared error, summed over the outputs likewise. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step.
 
     Parameters
     ----------"""
-        + LOSS_PARAMETER
+        + REGRESSOR_LOSS
         + PARAMETERS
         + """
     Attributes
@@ -135,7 +154,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: str | RegressionLoss = "squared_error",
         hidden_layer_sizes: Any = (100,),
         activation: str = "relu",
         *,
@@ -169,6 +188,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         super().__init__(
             hidden_layer_sizes,
             activation,
+            loss=loss,
             solver=solver,
             alpha=alpha,
             batch_size=batch_size,
@@ -196,16 +216,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             callbacks=callbacks,
             n_threads=n_threads,
         )
-        self.loss = loss
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
-        check_choice("loss", self.loss, ("squared_error", "poisson"))
-        if self.loss == "poisson" and (targets < 0).any():
-            row = int(np.argmax((targets < 0).any(axis=1)))
-            raise ValueError(
-                f"y must not be negative for loss='poisson', but row {row} is {targets[row].min()}"
-            )
+        check_range_of_targets(check_loss(self.loss, RegressionLoss), targets)
         expected = getattr(self, "n_outputs_", targets.shape[1])
         if not reset and targets.shape[1] != expected:
             raise ValueError(
@@ -215,10 +229,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             self._y_is_2d = multi
         return targets
 
-    def _output(self, targets: Array) -> tuple[int, str, str]:
-        if self.loss == "poisson":
-            return targets.shape[1], "poisson", "exp"
-        return targets.shape[1], "squared", "identity"
+    def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
+        loss = check_loss(self.loss, RegressionLoss)
+        activation = "exp" if isinstance(loss, Poisson) else "identity"
+        return targets.shape[1], loss.config(), activation
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -261,8 +275,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     ``loss_curve_`` has each epoch's mean over its batches, each measured before its step. scikit-learn's is the
     same except where the probability of the true class is below the last digit of 1: there it is cut off.
 
+    Another ``loss`` takes the place of the cross-entropy, summed over the outputs: one for two classes, otherwise
+    one for each class, which it tells from the rest (the largest output decides), or for each label. There is a
+    ``decision_function`` then, and probabilities for "modified_huber" alone.
+
     Parameters
     ----------"""
+        + CLASSIFIER_LOSS
         + PARAMETERS
         + """
     Attributes
@@ -281,6 +300,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         y = y if y is None else np.asarray(y)
         multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
+        check_loss(self.loss, ClassificationLoss)
         if multilabel:
             if type_of_target(y) != "multilabel-indicator" or not np.isin(y, (0, 1)).all():
                 raise ValueError(
@@ -297,6 +317,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             raise ValueError(
                 f"warm_start needs the classes of the last fit, {self.classes_}, but y has {classes}"
             )
+        if reset or not hasattr(self, "multilabel_"):
+            self.multilabel_ = multilabel
         if multilabel:
             return indicators
         codes = encode(labels, self.classes_)
@@ -304,10 +326,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             return np.ascontiguousarray(codes[:, None], dtype=X.dtype)
         return np.ascontiguousarray(codes, dtype=np.int64)
 
-    def _output(self, targets: Array) -> tuple[int, str, str]:
-        if targets.ndim == 2:
-            return targets.shape[1], "logistic", "logistic"
-        return len(self.classes_), "softmax", "softmax"
+    def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
+        loss = check_loss(self.loss, ClassificationLoss)
+        outputs = targets.shape[1] if targets.ndim == 2 else len(self.classes_)
+        if not isinstance(loss, LogLoss):
+            return outputs, loss.config(), "identity"
+        word = "logistic" if targets.ndim == 2 else "softmax"
+        return outputs, word, word
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -347,31 +372,47 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             result = self._partial_fit(X, y, sample_weight)
         return self._after_epoch(result)
 
+    @available_if(has_margins)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs, (n,) for two classes, otherwise (n, K); for other losses than "log_loss"."""
+        outputs = self._forward(X)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
-        logits = self._forward(X)
-        if self.out_activation_ == "softmax":
-            return kernels.softmax(logits)
-        if logits.shape[1] == 1:
-            both = probabilities(logits[:, 0])
-            return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
-        return np.stack([probabilities(column)[:, 1] for column in logits.T], axis=1)
+        return self._probabilities(self._forward(X))
 
+    def _probabilities(self, outputs: Array) -> Array:
+        if self.out_activation_ == "softmax":
+            return kernels.softmax(outputs)
+        squash = probabilities if self.out_activation_ == "logistic" else clipped_probabilities
+        if outputs.shape[1] == 1:
+            both = squash(outputs[:, 0])
+            return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
+        if self.out_activation_ == "identity" and not self.multilabel_:
+            return clipped_probabilities(outputs)
+        return np.stack([squash(column)[:, 1] for column in outputs.T], axis=1)
+
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
-        logits = self._forward(X)
+        outputs = self._forward(X)
         if self.out_activation_ == "softmax":
-            return log_probabilities(logits)
-        if logits.shape[1] == 1 and len(self.classes_) == 2:
-            return log_probabilities(logits[:, 0])
-        return np.log(self.predict_proba(X))
+            return log_probabilities(outputs)
+        two_classes = outputs.shape[1] == 1 and len(self.classes_) == 2
+        if two_classes and self.out_activation_ == "logistic":
+            return log_probabilities(outputs[:, 0])
+        with np.errstate(divide="ignore"):
+            return np.log(self._probabilities(outputs))
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
-        logits = self._forward(X)
-        if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
-        if logits.shape[1] == 1:
-            positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
+        """Return the best label of each row, (n,); for several labels their indicators, (n, K)."""
+        outputs = self._forward(X)
+        if outputs.shape[1] == 1:
+            positive = (outputs[:, 0] > 0) & (len(self.classes_) == 2)
             return np.asarray(self.classes_.take(positive.astype(int)))
-        return (logits > 0).astype(int)
+        one_of_many = self.out_activation_ == "identity" and not self.multilabel_
+        if self.out_activation_ == "softmax" or one_of_many:
+            return np.asarray(self.classes_.take(outputs.argmax(axis=1)))
+        return (outputs > 0).astype(int)

@@ -73,6 +73,7 @@ class MultiLayerPerceptron(BaseEstimator):
         hidden_layer_sizes: Any = (100,),
         activation: str = "relu",
         *,
+        loss: Any = "log_loss",
         solver: str = "adam",
         alpha: float = 0.0001,
         batch_size: int | str = "auto",
@@ -100,6 +101,7 @@ class MultiLayerPerceptron(BaseEstimator):
         callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
         n_threads: int | None = None,
     ) -> None:
+        self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -133,7 +135,7 @@ class MultiLayerPerceptron(BaseEstimator):
         """Return the training targets as the core reads them."""
         raise NotImplementedError
 
-    def _output(self, targets: Array) -> tuple[int, str, str]:
+    def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
         """Return the width of the output, its loss in the core's words, and its activation."""
         raise NotImplementedError
 
