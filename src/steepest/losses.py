@@ -381,6 +381,14 @@ _WORDS: dict[type[Loss], dict[str, type[Loss]]] = {
 }
 
 
+def loss_named(word: str, **parameters: float) -> Loss:
+    """Return the loss of a word with these parameters."""
+    for words in _WORDS.values():
+        if word in words:
+            return words[word](**parameters)
+    raise ValueError(f"there is no loss {word!r}")
+
+
 def means(loss: Any, *kinds: type[Loss]) -> bool:
     """Whether a word or an object means a loss of one of these classes; anything else doesn't."""
     return isinstance(loss, kinds) or loss in [kind.word for kind in kinds]

@@ -3,7 +3,7 @@
 Each function has the name, arguments and meaning of its twin in `steepest.kernels`. It computes in
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
-To read in this order: `losses`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
+To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
 `random`, `descent`.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .descent import batches, descend
 from .linear import linear_loss_gradient, linear_predict
+from .loss_terms import loss_terms
 from .losses import (
     log_softmax,
     logistic,
@@ -46,6 +47,7 @@ __all__ = [
     "log_softmax",
     "logistic",
     "logistic_cross_entropy",
+    "loss_terms",
     "moments",
     "moments_loss_gradient",
     "mse",
