@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ._support import Array, as_floats, choose
 from .losses import logistic
 
-# Each takes r = f - y, or the margin m = f (2 t - 1), and the loss's parameter if it has one. A loss of classes gives
-# its derivative with respect to m.
+# Each takes r = f - y, or the margin m = f (2 t - 1), and the loss's parameter if it has one. A loss of classes
+# gives its derivative with respect to m.
 Terms = Callable[..., tuple[Array, Array]]
 
 
