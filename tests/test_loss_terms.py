@@ -67,17 +67,17 @@ def entries(rng, loss, shape, dtype=F64):
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=by_word)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_terms_are_the_references(isa, dtype, rng, loss, shape):
+def test_terms_are_the_references(isa, dtype, rng, loss):
     """Values are computed in float64 whatever the dtype, derivatives in it."""
-    f, y = entries(rng, loss, shape, dtype)
-    value, derivative = loss.value(f, y), loss.derivative(f, y)
-    assert value.dtype == F64
-    assert derivative.dtype == dtype
-    desired = ref.loss_terms(in_float64(f), in_float64(y), loss.word, *astuple(loss))
-    size = 1 + np.abs(in_float64(f)) * (1 + in_float64(np.abs(y)))
-    assert_close(value, desired[0], F64, "transcendental", scale=size**2)
-    assert_close(derivative, desired[1], dtype, "transcendental", scale=size)
+    for shape in SHAPES:
+        f, y = entries(rng, loss, shape, dtype)
+        value, derivative = loss.value(f, y), loss.derivative(f, y)
+        assert value.dtype == F64
+        assert derivative.dtype == dtype
+        desired = ref.loss_terms(in_float64(f), in_float64(y), loss.word, *astuple(loss))
+        size = 1 + np.abs(in_float64(f)) * (1 + in_float64(np.abs(y)))
+        assert_close(value, desired[0], F64, "transcendental", scale=size**2)
+        assert_close(derivative, desired[1], dtype, "transcendental", scale=size)
 
 
 def sgd_loss(loss):
@@ -172,10 +172,9 @@ def test_kinks_by_hand(isa, dtype):
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=by_word)
-@pytest.mark.parametrize("n", [1, 5, 37])
-def test_nan_is_never_lost(isa, dtype, rng, loss, n):
+def test_nan_is_never_lost(isa, dtype, rng, loss):
     for argument in (0, 1):
-        for position in {0, n // 2, n - 1}:
+        for n, position in [(1, 0), (5, 3), (37, 0), (37, 17), (37, 36)]:
             arrays = list(entries(rng, loss, n, dtype))
             arrays[argument][position] = np.nan
             where = np.arange(n) == position
@@ -201,11 +200,9 @@ def test_poisson_of_no_counts_and_of_the_smallest(isa):
     assert_close(Poisson().value(np.zeros(4), y), np.ones(4), F64, "transcendental")
 
 
-@pytest.mark.parametrize("loss", REGRESSION, ids=by_word)
+@pytest.mark.parametrize("loss", [loss for loss in REGRESSION if loss != Poisson()], ids=by_word)
 def test_units(rng, loss):
     """In another unit of y a loss is its unit to the power `degree` as large."""
-    if isinstance(loss, Poisson):
-        pytest.skip("a count has no unit")
     f, y = entries(rng, loss, 50)
     unit = 3.5
     scaled = loss.in_unit(unit).value(f / unit, y / unit) * unit**loss.degree
