@@ -40,8 +40,9 @@ class NetworkPass {
     Index stride(Index l) const { return l == 0 ? input_stride_ : network_.stride(l); }
     const T* output() const { return activations_.back().data(); }
 
-    // Makes room for the rows, and reads their inputs where they lie if the first layer can. Rows of a sparse
-    // matrix are made dense, as many as pass together, unless the first layer goes over the entries alone.
+    // Makes room for the rows, and reads their inputs where they lie if the first layer can. Rows that
+    // are not dense are made so, as many as pass together, unless the first layer goes over a sparse matrix's
+    // entries alone.
     void begin(const Dataset<T>& data, Rows rows) {
         data_ = &data;
         rows_ = rows;
@@ -52,7 +53,7 @@ class NetworkPass {
         const Index columns = data.X.cols;
         by_entries_ = goes_over_entries(first, data.X);
         gathers_ =
-            !by_entries_ && (shallow_ || data.X.is_sparse() || rows.index || network_.is_aliased(columns) ||
+            !by_entries_ && (shallow_ || !data.X.is_dense() || rows.index || network_.is_aliased(columns) ||
                              (first.transposed && first.columns != columns));
         input_stride_ = gathers_ && !shallow_ ? network_.stride(0) : columns;
         if (gathers_) activations_[0].reserve(rows.count * input_stride_);
@@ -82,11 +83,11 @@ class NetworkPass {
             const Index hidden_stride = network_.stride(1);
             T* output = activations_[2].data() + r0;
             T* input = activations_[0].data() + r0 * input_stride_;
-            const bool sparse = data_->X.is_sparse();
-            if (sparse) gather_inputs(r0, r1);
+            const bool gathered = !data_->X.is_dense();
+            if (gathered) gather_inputs(r0, r1);
             ShallowPass<T>::forward(
-                network_, sparse ? MatrixView<const T>{input, r1 - r0, input_stride_} : data_->X.dense,
-                sparse ? Rows{nullptr, 0, r1 - r0} : rows_.slice(r0, r1 - r0), theta, input,
+                network_, gathered ? MatrixView<const T>{input, r1 - r0, input_stride_} : data_->X.dense,
+                gathered ? Rows{nullptr, 0, r1 - r0} : rows_.slice(r0, r1 - r0), theta, input,
                 activations_[1].data() + r0 * hidden_stride, output);
             return activate_in_place(network_.config().output, output, r1 - r0);
         }
@@ -225,6 +226,8 @@ class NetworkPass {
             for (Index i = r0; i < r1; ++i) data_->X.expand_row(rows_[i], to + i * input_stride_);
             return;
         }
+        if (data_->X.is_polynomial())
+            return data_->X.polynomial.expand(rows_, r0, r1 - r0, data_->X.cols, to, input_stride_);
         const auto& X = data_->X.dense;
         if (input_stride_ == 1) {
             for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];

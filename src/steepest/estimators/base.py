@@ -47,10 +47,11 @@ FLOAT_TYPES = (np.float64, np.float32)
 class Data:
     """Training or validation data as the core reads them.
 
-    X: (n, d), an array or sparse; y: (n, K) float or (n,) int64 classes; sample_weight: (n,) with mean 1, or None.
+    X: (n, d), an array, sparse, or what else has ``shape``, ``dtype`` and ``as_tuple``; y: (n, K) float or (n,)
+    int64 classes; sample_weight: (n,) with mean 1, or None.
     """
 
-    X: Inputs
+    X: Any
     y: Array
     sample_weight: Array | None = None
 

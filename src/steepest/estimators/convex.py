@@ -108,7 +108,8 @@ class ConvexModel(BaseEstimator):
     def _one_pass(self, attributes: Sequence[str]) -> ConvexModel:
         """Return an estimator that makes one pass in the data's own units, from this one's fitted attributes."""
         settings = {"warm_start": True, "standardize": False, "max_epochs": 1}
-        step = type(self)(**{**self.get_params(deep=False), **settings})
+        params = self.get_params(deep=False)
+        step = type(self)(**{**params, **{k: v for k, v in settings.items() if k in params}})
         for name in attributes:
             if hasattr(self, name):
                 setattr(step, name, getattr(self, name))

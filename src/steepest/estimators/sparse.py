@@ -69,12 +69,13 @@ class SparseRows:
 
 
 Inputs: TypeAlias = Array | SparseRows
-CoreInputs: TypeAlias = Array | tuple[Array, Array, Array, Array]
+CoreInputs: TypeAlias = Array | tuple[Any, ...]
 
 
-def core_inputs(X: Inputs) -> CoreInputs:
-    """Return X as the core takes it."""
-    return X.as_tuple() if isinstance(X, SparseRows) else X
+def core_inputs(X: Any) -> CoreInputs:
+    """Return X as the core takes it: an array, or the parts of rows that the core makes dense."""
+    core: CoreInputs = X if isinstance(X, np.ndarray) else X.as_tuple()
+    return core
 
 
 def sparse_rows(X: Any, *, finite: bool = True) -> SparseRows:
