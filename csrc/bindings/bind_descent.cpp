@@ -307,7 +307,7 @@ NetworkConfig network_config(const py::dict& d) {
     NetworkConfig c;
     c.hidden = activation_named(d["hidden"].cast<std::string>());
     c.output = activation_named(d["output"].cast<std::string>());
-    c.loss = loss_named(d["loss"].cast<std::string>());
+    c.loss = loss_config(d["loss"]);
     read(d, "output_scale", c.output_scale);
     read(d, "l2", c.l2);
     read(d, "l2_per_row", c.l2_per_row);

@@ -11,12 +11,13 @@ bool accepts(const ParameterArrays& parameters, const std::optional<Inputs<T>>& 
     return are_parameters<T>(parameters) && X && X->cols == as_array(parameters.weights[0]).shape(0);
 }
 
-// Whether y fits X and the output: classes in range for softmax, otherwise (n, K), or (n,) for one output.
+// Whether y fits X and the output: classes in range if the loss is of classes, otherwise (n, K), or (n,) for
+// one output.
 template <class T>
 bool accepts_target(py::handle y, Index rows, Index outputs, Loss loss) {
     if (!py::isinstance<py::array>(y) || rows == 0 || outputs == 0) return false;
     const py::array target = as_array(y);
-    if (loss == Loss::softmax && is_class_array(y)) return are_classes(y, rows, outputs);
+    if (is_classification(loss) && is_class_array(y)) return are_classes(y, rows, outputs);
     if (!is_array_of<T>(y) || target.ndim() == 0 || target.shape(0) != rows) return false;
     return target.ndim() == 2 ? target.shape(1) == outputs : target.ndim() == 1 && outputs == 1;
 }
@@ -125,7 +126,7 @@ void bind_network(py::module_& m) {
     // A negative output_scale stands for 1 / K, the mean over the outputs.
     m.def("network_loss_gradient", [](py::object weights, py::object biases, py::object X, py::object y,
                                       py::object sample_weight, const std::string& hidden,
-                                      const std::string& output, const std::string& loss, double output_scale,
+                                      const std::string& output, py::object loss, double output_scale,
                                       double l2) {
         return with_scalar_type(
             [&](auto t) -> py::object {
@@ -134,13 +135,14 @@ void bind_network(py::module_& m) {
                 const auto matrix = inputs<T>(X);
                 if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
                 const auto outputs = widths_of(parameters->weights).back();
-                if (!accepts_target<T>(y, matrix->rows, outputs, loss_named(loss))) return not_implemented();
+                if (!accepts_target<T>(y, matrix->rows, outputs, loss_config(loss).kind))
+                    return not_implemented();
                 return loss_gradient<T>(
                     *parameters, X, y, sample_weight,
                     {.widths = {},
                      .hidden = activation_named(hidden),
                      .output = activation_named(output),
-                     .loss = loss_named(loss),
+                     .loss = loss_config(loss),
                      .output_scale = output_scale < 0 ? 1.0 / static_cast<double>(outputs) : output_scale,
                      .l2 = l2,
                      .weights_by_batch = !sample_weight.is_none()});

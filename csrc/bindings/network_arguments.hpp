@@ -1,7 +1,8 @@
-// Lists of weight and bias arrays, and the words for activations and losses, as the core's network.
+// Lists of weight and bias arrays, and the words for activations, as the core's network.
 #pragma once
 
 #include "bindings/arrays.hpp"
+#include "bindings/loss_arguments.hpp"
 #include "core/network_objective.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -12,14 +13,6 @@ inline Activation activation_named(const std::string& name) {
     if (name == "logistic") return Activation::logistic;
     if (name == "identity") return Activation::identity;
     throw std::invalid_argument("unknown activation: " + name);
-}
-
-inline Loss loss_named(const std::string& name) {
-    if (name == "squared") return Loss::squared;
-    if (name == "softmax") return Loss::softmax;
-    if (name == "logistic") return Loss::logistic;
-    if (name == "poisson") return Loss::poisson;
-    throw std::invalid_argument("unknown loss: " + name);
 }
 
 // The parameters of a network as the caller holds them: weights[l] (n_in, n_out), biases[l] (n_out,).

@@ -6,10 +6,9 @@
 
 #include "core/dense.hpp"
 #include "core/inputs.hpp"
+#include "core/loss_rules.hpp"
 
 namespace steepest::STEEPEST_ISA {
-
-enum class Loss { squared, softmax, logistic, poisson };
 
 // loss = output_scale / B * sum_i w_i l(f_i, y_i) + l2 / 2 * ||W||^2, where l is summed over the outputs and
 // B is the number of rows; the gradient is that of this number. The mean over entries has output_scale = 1 /
@@ -18,8 +17,8 @@ struct NetworkConfig {
     std::vector<Index> widths;  // n_inputs, hidden widths, n_outputs
     Activation hidden = Activation::relu;
     Activation output =
-        Activation::identity;  // before `squared`; softmax and logistic losses work from logits
-    Loss loss = Loss::squared;
+        Activation::identity;  // before losses of numbers; those of classes and Poisson's have their own
+    LossConfig loss = {};
     double output_scale = 1;
     double l2 = 0;
     bool l2_per_row = false;        // scikit-learn's: l2 / B in place of l2, for a batch of B rows
@@ -32,7 +31,7 @@ template <class T>
 struct Dataset {
     Inputs<T> X;                            // (n, n_inputs)
     const T* y = nullptr;                   // (n, n_outputs), or
-    const std::int64_t* classes = nullptr;  // (n,) for the softmax loss
+    const std::int64_t* classes = nullptr;  // (n,) for a loss of classes: one against the rest, or softmax
     const T* weights = nullptr;             // (n,) or nullptr: all 1
 };
 
@@ -58,7 +57,7 @@ class Network {
     // except for the softmax, which works on whole rows.
     // Rows a multiple of 2 KiB apart would share a few sets of the first-level cache, and are moved apart.
     Index stride(Index l) const {
-        if (l == depth() && layers_.back().transposed && config_.loss != Loss::softmax)
+        if (l == depth() && layers_.back().transposed && config_.loss.kind != Loss::softmax)
             return layers_.back().n_out;
         if (l == 0 && config_.widths[0] == 1 && !layers_.front().transposed) return 1;
         const Index whole = padded<T>(config_.widths[static_cast<std::size_t>(l)]);

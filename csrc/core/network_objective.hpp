@@ -179,7 +179,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
     const auto& config = network_.config();
     const Index block = network_.block_rows(), outputs = network_.n_outputs(), n = data.X.rows;
     const Index out_stride = network_.stride(network_.depth());
-    const bool regression = config.loss == Loss::squared || config.loss == Loss::poisson;
+    const bool regression = !is_classification(config.loss.kind);
     RegressionScore r2(data, regression ? outputs : 0);
     std::vector<T> poisson_mean;
     double loss = 0, right = 0, weight = 0;
@@ -196,7 +196,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
             const double w = data.weights ? static_cast<double>(data.weights[first + i]) : 1.0;
             const T* f = pass_.output() + i * out_stride;
             weight += w;
-            if (config.loss == Loss::poisson) {
+            if (config.loss.kind == Loss::poisson) {
                 poisson_mean.assign(f, f + outputs);
                 map_in_place(poisson_mean.data(), outputs, [](Vec<T> z) -> Vec<T> { return exp(z); });
                 r2.add(poisson_mean.data(), data.y + (first + i) * outputs, w);
@@ -205,7 +205,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
             if (regression)
                 r2.add(f, data.y + (first + i) * outputs, w);
             else
-                right += classified_right(data, first + i, f, outputs, config.loss) ? w : 0.0;
+                right += classified_right(data, first + i, f, outputs, config.loss.kind) ? w : 0.0;
         }
         for_rows(part.count, work, [&](int, Index r0, Index r1) { pass_.loss_backward(1.0, r0, r1); });
         loss += pass_.loss();

@@ -64,9 +64,9 @@ class NetworkPass {
         const Index stride = network_.stride(network_.depth());
         if (network_.config().output != Activation::identity)
             derivatives_.back().reserve(rows_.count * stride);
-        if (data_->classes)
+        if (by_class())
             classes_.reserve(rows_.count);
-        else if (rows_.index || stride != network_.n_outputs())
+        else if (data_->classes || rows_.index || stride != network_.n_outputs())
             targets_.reserve(rows_.count * stride);
         if (data_->weights && rows_.index) weights_.reserve(rows_.count);
     }
@@ -117,27 +117,18 @@ class NetworkPass {
         const T* weights = gather_weights(r0, r1);
         T* z = activations_.back().data() + r0 * stride;
         double* losses = losses_.data() + r0;
-        if (data_->classes) {
+        if (by_class()) {
             for (Index i = r0; i < r1; ++i) classes_.data()[i] = data_->classes[rows_[i]];
             return softmax_cross_entropy<T>(rows, outputs, z, stride, classes_.data() + r0, nullptr, weights,
                                             scale, losses);
         }
         const T* y = gather_targets(r0, r1);
-        switch (network_.config().loss) {
-            case Loss::softmax:
-                return softmax_cross_entropy<T>(rows, outputs, z, stride, nullptr, y, weights, scale, losses);
-            case Loss::logistic:
-                return logistic_cross_entropy<T>(rows, outputs, z, y, stride, weights, scale, losses);
-            case Loss::poisson:
-                return poisson_deviance<T>(rows, outputs, z, y, stride, weights, scale, losses);
-            case Loss::squared:
-                break;
-        }
+        const LossConfig loss = network_.config().loss;
         const Activation activation = network_.config().output;
         T* a = derivatives_.back().data() + r0 * stride;
         const auto bytes = static_cast<std::size_t>(rows * stride) * sizeof(T);
         if (activation != Activation::identity) std::memcpy(a, z, bytes);
-        squared_error(rows, outputs, z, y, stride, weights, scale, losses);
+        differentiate_loss(loss, rows, outputs, z, y, stride, weights, scale, losses);
         activation_backward_in_place(activation, a, z, rows * stride);
     }
 
@@ -240,10 +231,14 @@ class NetworkPass {
         }
     }
 
+    // Whether the loss itself takes classes; for others they become indicators.
+    bool by_class() const { return data_->classes && network_.config().loss.kind == Loss::softmax; }
+
     // The targets of rows r0 ... r1 at the output's stride (zero padding), where they lie if they can be read
     // there.
     const T* gather_targets(Index r0, Index r1) {
         const Index outputs = network_.n_outputs(), stride = network_.stride(network_.depth());
+        if (data_->classes) return indicators(r0, r1, stride);
         if (!rows_.index && stride == outputs) return data_->y + (rows_.begin + r0) * outputs;
         T* targets = targets_.data();
         if (stride > outputs)
@@ -254,6 +249,13 @@ class NetworkPass {
                 for (Index k = 0; k < outputs; ++k)
                     targets[i * outputs + k] = data_->y[rows_[i] * outputs + k];
         return targets + r0 * stride;
+    }
+
+    const T* indicators(Index r0, Index r1, Index stride) {
+        T* targets = targets_.data() + r0 * stride;
+        std::memset(targets, 0, static_cast<std::size_t>((r1 - r0) * stride) * sizeof(T));
+        for (Index i = r0; i < r1; ++i) targets[(i - r0) * stride + data_->classes[rows_[i]]] = 1;
+        return targets;
     }
 
     const T* gather_weights(Index r0, Index r1) {
