@@ -22,6 +22,17 @@ inline Loss loss_named(const std::string& name) {
     throw std::invalid_argument("unknown loss: " + name);
 }
 
+// Of a penalty: a number for all layers or a list with one for each.
+inline Strengths strengths(const py::object& value) {
+    return py::isinstance<py::list>(value) ? value.cast<Strengths>() : Strengths{value.cast<double>()};
+}
+
+inline void require_strengths(const NetworkConfig& config) {
+    for (const Strengths* strengths : {&config.l1, &config.l2})
+        if (strengths->size() > 1 && strengths->size() + 1 != config.widths.size())
+            throw std::invalid_argument("the penalties do not fit the layers");
+}
+
 // The parameters of a network as the caller holds them: weights[l] (n_in, n_out), biases[l] (n_out,).
 struct ParameterArrays {
     py::list weights, biases;
