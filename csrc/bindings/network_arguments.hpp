@@ -24,7 +24,10 @@ inline Loss loss_named(const std::string& name) {
 
 // Of a penalty: a number for all layers or a list with one for each.
 inline Strengths strengths(const py::object& value) {
-    return py::isinstance<py::list>(value) ? value.cast<Strengths>() : Strengths{value.cast<double>()};
+    if (!py::isinstance<py::list>(value)) return {value.cast<double>()};
+    Strengths of_layers;
+    for (py::handle layer : value) of_layers.push_back(layer.cast<double>());
+    return of_layers;
 }
 
 inline void require_strengths(const NetworkConfig& config) {

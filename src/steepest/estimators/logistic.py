@@ -57,7 +57,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
         cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
-        0.9 (mini-batches: a rate that is stable).
+        0.9, or 0.98 with an L1 penalty (mini-batches: a rate that is stable).
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
@@ -235,9 +235,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         optimizer = self.optimizer
         if power:
             largest = largest_curvature(training.X, weights, self.fit_intercept)
-            optimizer = nesterov(curvature_bound(outputs) * largest + l2)
+            optimizer = nesterov(curvature_bound(outputs) * largest + l2, l1)
         elif optimizer is None:
-            optimizer = self._default_optimizer(scaling, sums, l2, outputs, full, rate_scale)
+            optimizer = self._default_optimizer(scaling, sums, l1, l2, outputs, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
@@ -279,6 +279,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         self,
         scaling: Scaling,
         sums: Any,
+        l1: float,
         l2: float,
         outputs: int,
         full: bool,
@@ -291,7 +292,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
             trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
             return SGD(0.5 * rate_scale / (trace + l2))
         _, largest = curvature_range(0.5 * bound * scaling.hessian(sums, 0.0, self.fit_intercept))
-        return nesterov(largest + l2)
+        return nesterov(largest + l2, l1)
 
     def _validation(
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any

@@ -57,7 +57,7 @@ def largest_curvature(X: Inputs, weights: Array | None, intercept: bool) -> floa
 
     By power iteration, whose error is an underestimate. Where the two largest are close, it has not converged, but
     is no more than some percent below, which Nesterov momentum bears: at 0.9 it is stable up to 1.35 times the rate
-    1/L.
+    1/L, at 0.98 up to 1.33 times.
 
     Parameters
     ----------
@@ -95,9 +95,13 @@ def largest_curvature(X: Inputs, weights: Array | None, intercept: bool) -> floa
     return curvature
 
 
-def nesterov(curvature: float) -> Optimizer:
-    """Return Nesterov's momentum at the rate 1/L for the largest curvature L."""
-    return Momentum(1.0 / curvature if curvature > 0 else 1.0, momentum=0.9, nesterov=True)
+def nesterov(curvature: float, l1: float = 0.0) -> Optimizer:
+    """Return Nesterov's momentum at the rate 1/L for the largest curvature L.
+
+    An L1 penalty, unlike L2, adds no curvature where there is little, and more momentum is worth its wait.
+    """
+    momentum = 0.98 if l1 > 0 else 0.9
+    return Momentum(1.0 / curvature if curvature > 0 else 1.0, momentum, nesterov=True)
 
 
 def default_optimizer(

@@ -50,7 +50,8 @@ def proximal_step(
 
 def soft_threshold(x: Array, threshold: Any) -> Array:
     """Return sign(x) max(|x| - threshold, 0), the proximal operator of threshold |x|."""
-    return x - np.clip(x, -threshold, threshold)
+    clipped: Array = np.clip(x, -threshold, threshold)
+    return x - clipped
 
 
 def least_subgradient(theta: Array, gradient: Array, l1: float) -> Array:
