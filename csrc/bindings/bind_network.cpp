@@ -62,6 +62,7 @@ template <class T>
 py::tuple loss_gradient(const ParameterArrays& parameters, const py::object& X, py::handle y,
                         py::handle sample_weight, NetworkConfig config) {
     config.widths = widths_of(parameters.weights);
+    require_strengths(config);
     const Network<T> network(std::move(config));
     const Dataset<T> set = dataset<T>(X, y, sample_weight, network.config().widths);
     const ParameterArrays gradient_arrays = new_parameters(network);
@@ -127,7 +128,7 @@ void bind_network(py::module_& m) {
     m.def("network_loss_gradient", [](py::object weights, py::object biases, py::object X, py::object y,
                                       py::object sample_weight, const std::string& hidden,
                                       const std::string& output, py::object loss, double output_scale,
-                                      double l2) {
+                                      const py::object& l2) {
         return with_scalar_type(
             [&](auto t) -> py::object {
                 using T = decltype(t);
@@ -144,7 +145,7 @@ void bind_network(py::module_& m) {
                      .output = activation_named(output),
                      .loss = loss_config(loss),
                      .output_scale = output_scale < 0 ? 1.0 / static_cast<double>(outputs) : output_scale,
-                     .l2 = l2,
+                     .l2 = strengths(l2),
                      .weights_by_batch = !sample_weight.is_none()});
             },
             entries_of(X));

@@ -15,6 +15,20 @@ inline Activation activation_named(const std::string& name) {
     throw std::invalid_argument("unknown activation: " + name);
 }
 
+// Of a penalty: a number for all layers or a list with one for each.
+inline Strengths strengths(const py::object& value) {
+    if (!py::isinstance<py::list>(value)) return {value.cast<double>()};
+    Strengths of_layers;
+    for (py::handle layer : value) of_layers.push_back(layer.cast<double>());
+    return of_layers;
+}
+
+inline void require_strengths(const NetworkConfig& config) {
+    for (const Strengths* strengths : {&config.l1, &config.l2})
+        if (strengths->size() > 1 && strengths->size() + 1 != config.widths.size())
+            throw std::invalid_argument("the penalties do not fit the layers");
+}
+
 // The parameters of a network as the caller holds them: weights[l] (n_in, n_out), biases[l] (n_out,).
 struct ParameterArrays {
     py::list weights, biases;

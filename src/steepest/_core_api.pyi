@@ -71,7 +71,7 @@ def network_loss_gradient(
     output: str,
     loss: str,
     output_scale: float,
-    l2: float,
+    l2: float | list[float],  # of all layers, or of each
     /,
 ) -> tuple[float, _Arrays, _Arrays] | NotImplementedType: ...
 def dense_backward(
@@ -159,6 +159,7 @@ def polynomial_descent(
     training: _Data,
     validation: _Data | None,
     recurrence: _Recurrence,
+    l1: float,
     l2: float,
     config: _Config,
     on_record: Callable[[tuple[Any, ...]], bool] | None,
@@ -169,6 +170,7 @@ def moments_descent(
     slots: _Arrays,
     moments: Moments,
     validation: Moments | None,
+    l1: float,
     l2: float,
     config: _Config,
     on_record: Callable[[tuple[Any, ...]], bool] | None,

@@ -19,6 +19,7 @@ from steepest.estimators.base import (
     random_seed,
     record_hook,
 )
+from steepest.estimators.penalties import elastic_net
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -42,6 +43,7 @@ class ConvexModel(BaseEstimator):
     max_epochs: int
     tol: float
     alpha: float
+    l1_ratio: float
     warm_start: bool
     random_state: Any
     callbacks: Sequence[Callable[[dict[str, Any]], Any]]
@@ -54,9 +56,9 @@ class ConvexModel(BaseEstimator):
     n_iter_: int
     status_: str
 
-    def _penalty(self) -> float:
+    def _penalty(self) -> tuple[float, float]:
         check_threads(self.n_threads)
-        return check_number("alpha", self.alpha, low=0.0, finite=True)
+        return elastic_net(self.alpha, self.l1_ratio)
 
     def _is_full_batch(self, rows: int) -> bool:
         if self.batch_size is None:
@@ -131,14 +133,15 @@ def moments_descent(
     optimizer: Optimizer,
     moments: Any,
     validation: Any,
-    alpha: float,
+    l1: float,
+    l2: float,
     config: dict[str, Any],
     on_record: Callable[[tuple[Any, ...]], bool] | None,
 ) -> dict[str, Any]:
     """Run the compiled descent on the moments of the data; theta, (outputs, features), changes in place."""
     slots = [np.zeros_like(theta) for _ in optimizer.slots]
     result: dict[str, Any] = _native.core.moments_descent(
-        theta, slots, moments, validation, alpha, config, on_record
+        theta, slots, moments, validation, l1, l2, config, on_record
     )
     return result
 

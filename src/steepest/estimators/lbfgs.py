@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from steepest import _native
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState
+from steepest.estimators.penalties import divided
 
 
 class FlatObjective:
@@ -27,7 +28,7 @@ class FlatObjective:
         self._ends = np.cumsum([array.size for array in arrays])
         weights = training.sample_weight
         rows = training.X.shape[0] if weights is None else float(weights.sum(dtype=np.float64))
-        self._l2 = model["l2"] / rows
+        self._l2 = divided(model["l2"], rows)
         self.origin = np.concatenate([a.ravel() for a in arrays]).astype(np.float64)
         self.losses: list[float] = []
         self.best_loss, self.best = np.inf, self.origin

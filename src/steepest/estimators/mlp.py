@@ -41,8 +41,9 @@ PARAMETERS = """
         "adam" is ``Adam(learning_rate_init, beta_1, beta_2, epsilon, epsilon_hat=True)``; "sgd" is
         ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
         SciPy's L-BFGS-B on the full batch, with the compiled loss and gradient.
-    alpha : float, default 1e-4
-        Strength of the L2 penalty on the weights, divided by B, the rows of each batch.
+    alpha : float or sequence of float, default 1e-4
+        Strength of the penalty on the weights, divided by B, the rows of each batch. Beyond scikit-learn: a
+        sequence has one for each layer of weights, ``len(hidden_layer_sizes) + 1`` of them.
     batch_size : int or "auto", default "auto"
         Rows for a step; "auto" is min(200, n).
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
@@ -89,6 +90,9 @@ PARAMETERS = """
     n_threads : int, optional
         How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
         does not depend on it.
+    l1_ratio : float in [0, 1] or sequence of them, default 0
+        Beyond scikit-learn: the part of the penalty that is L1, of all layers or of each. It is met by proximal
+        steps, for every optimizer, and the weights that it holds are exactly 0. Not for "lbfgs".
 """
 
 LOSS_PARAMETER = """
@@ -105,12 +109,14 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
     The objective on a batch of B rows, reported and differentiated, is half the squared error, summed over the
     outputs, with scikit-learn's penalty:
 
-    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
+    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{B}
+              \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
-    scikit-learn trains on the same and reports the squared error divided by the number of outputs (its issue 8349);
-    the loss reported here is the one that is differentiated, and ``tol`` is compared as there.
-    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
-    :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+    with :math:`\rho` = ``l1_ratio``, by default 0. scikit-learn trains on the same and reports the squared error
+    divided by the number of outputs (its issue 8349); the loss reported here is the one that is differentiated, and
+    ``tol`` is compared as there. With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu)
+    - y + \mu`, of the mean :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step.
 
     Parameters
     ----------"""
@@ -140,7 +146,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         activation: str = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -165,6 +171,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
         n_threads: int | None = None,
+        l1_ratio: float | Sequence[float] = 0.0,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
@@ -195,6 +202,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             stop=stop,
             callbacks=callbacks,
             n_threads=n_threads,
+            l1_ratio=l1_ratio,
         )
         self.loss = loss
 
@@ -256,10 +264,12 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     The objective on a batch of B rows, reported and differentiated, is the cross-entropy, computed from logits,
     with scikit-learn's penalty (for several labels it is summed over the outputs):
 
-    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{2B} \lVert W \rVert^2
+    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{B}
+              \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
-    ``loss_curve_`` has each epoch's mean over its batches, each measured before its step. scikit-learn's is the
-    same except where the probability of the true class is below the last digit of 1: there it is cut off.
+    with :math:`\rho` = ``l1_ratio``, by default 0. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step. scikit-learn's is the same except where the probability of the true class is below the
+    last digit of 1: there it is cut off.
 
     Parameters
     ----------"""

@@ -39,6 +39,7 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.lbfgs import lbfgs_descent
+from steepest.estimators.penalties import Strength, has_l1, layer_penalties
 from steepest.estimators.sparse import Inputs, core_inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
@@ -74,7 +75,7 @@ class MultiLayerPerceptron(BaseEstimator):
         activation: str = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -99,6 +100,7 @@ class MultiLayerPerceptron(BaseEstimator):
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
         n_threads: int | None = None,
+        l1_ratio: float | Sequence[float] = 0.0,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -128,6 +130,7 @@ class MultiLayerPerceptron(BaseEstimator):
         self.stop = stop
         self.callbacks = callbacks
         self.n_threads = n_threads
+        self.l1_ratio = l1_ratio
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         """Return the training targets as the core reads them."""
@@ -215,7 +218,12 @@ class MultiLayerPerceptron(BaseEstimator):
         check_choice("activation", self.activation, ("identity", "logistic", "tanh", "relu"))
         check_choice("solver", self.solver, ("lbfgs", "sgd", "adam"))
         check_choice("learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
-        check_number("alpha", self.alpha, low=0.0, finite=True)
+        l1, _ = self._penalties()
+        if has_l1(l1) and self._solver() == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' needs a differentiable objective, which an L1 penalty is not: l1_ratio must be 0, "
+                f"but is {self.l1_ratio!r}; solver='adam' and 'sgd' take proximal steps"
+            )
         check_number("learning_rate_init", self.learning_rate_init, above=0.0, finite=True)
         check_number("power_t", self.power_t, low=0.0, finite=True)
         check_threads(self.n_threads)
@@ -226,6 +234,9 @@ class MultiLayerPerceptron(BaseEstimator):
         check_number("n_iter_no_change", self.n_iter_no_change, low=1)
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_integer("batch_size", self.batch_size, low=1)
+
+    def _penalties(self) -> tuple[Strength, Strength]:
+        return layer_penalties(self.alpha, self.l1_ratio, len(self._widths()) + 1)
 
     def _widths(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
@@ -320,12 +331,14 @@ class MultiLayerPerceptron(BaseEstimator):
 
     def _model(self, targets: Array) -> dict[str, Any]:
         _, loss, _ = self._output(targets)
+        l1, l2 = self._penalties()
         return {
             "hidden": self.activation,
             "output": "identity",
             "loss": loss,
             "output_scale": 0.5 if loss == "squared" else 1.0,
-            "l2": float(self.alpha),
+            "l1": l1,
+            "l2": l2,
             "l2_per_row": True,
             "weights_by_batch": True,
         }

@@ -40,12 +40,13 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
     objective, reported in ``loss_curve_`` and differentiated, is
 
-    .. math:: J = \frac1N \sum_i s_i \Bigl(\sum_k c_k\, p_k(u(x_i)) - y_i\Bigr)^2 + \frac\alpha2 \sum_{k\ge1} c_k^2
+    .. math:: J = \frac1N \sum_i s_i \Bigl(\sum_k c_k\, p_k(u(x_i)) - y_i\Bigr)^2
+              + \alpha \sum_{k\ge1} \left( \rho\, |c_k| + \frac{1 - \rho}{2} c_k^2 \right)
 
-    with sample weights s scaled to mean 1; for K targets the first term is the mean over them
-    as well. The basis does not change the minimum (without penalty), only how fast
-    descent gets there: the condition number of monomials grows exponentially with the degree, that of Chebyshev
-    and Legendre polynomials on evenly spread points hardly at all.
+    with sample weights s scaled to mean 1 and :math:`\rho` = ``l1_ratio``; for K targets the first term is the mean
+    over them as well. The basis does not change the minimum (without penalty), only how fast descent gets there: the
+    condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre polynomials on
+    evenly spread points hardly at all.
 
     Full-batch descent needs the points once: where that is faster, by shape and limits alone, the same steps are
     made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of N.
@@ -60,8 +61,8 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     learning_rate, optimizer, schedule, stop, batch_size, shuffle, max_epochs, tol, warm_start, random_state
         As in :class:`LinearRegression`.
     alpha : float, default 0
-        Strength of the L2 penalty on all coefficients but the constant's.
-    callbacks, verbose, n_threads
+        Strength of the penalty on all coefficients but the constant's.
+    callbacks, verbose, n_threads, l1_ratio
         As in :class:`LinearRegression`.
 
     Attributes
@@ -117,6 +118,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
         verbose: bool = False,
         n_threads: int | None = None,
+        l1_ratio: float = 0.0,
     ) -> None:
         self.degree = degree
         self.basis = basis
@@ -134,6 +136,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.n_threads = n_threads
+        self.l1_ratio = l1_ratio
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -203,7 +206,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     ) -> dict[str, Any]:
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
-        alpha = self._penalty()
+        l1, l2 = self._penalty()
         data, extent, y_size, multi = self._data(X, y, sample_weight, reset=True)
         x, outputs = data.x, data.y.shape[1]
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
@@ -211,6 +214,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         y_scale = 2.0 ** (math.frexp(y_size)[1] - 1) if y_size else 1.0  # scales without rounding
         if y_scale > 1e153:
             raise ValueError("y has values too large to be squared; scale it down")
+        l1 /= y_scale
         theta = self._start((outputs, degree + 1), basis, y_scale)
         held_out = None
         if validation_data is not None:
@@ -231,10 +235,11 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         if optimizer is None:
             optimizer = default_optimizer(
                 self.learning_rate,
-                lambda: moments_hessian(moments, alpha),
-                lambda: math.fsum(np.diag(moments_hessian(moments, alpha))),
+                lambda: moments_hessian(moments, l2),
+                lambda: math.fsum(np.diag(moments_hessian(moments, l2))),
                 full,
                 one_pass,
+                l1=l1,
             )
         config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
         hook = self._hook(y_scale**2)
@@ -242,7 +247,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             validation = None
             if held_out is not None:
                 validation = held_out.moments(degree, basis, domain, y_scale, n_threads)
-            result = moments_descent(theta, optimizer, moments, validation, alpha, config, hook)
+            result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
         else:
             result = points_descent(
                 theta,
@@ -250,7 +255,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 optimizer,
                 data.in_units(domain, y_scale),
                 None if held_out is None else held_out.in_units(domain, y_scale),
-                alpha,
+                (l1, l2),
                 config,
                 hook,
             )

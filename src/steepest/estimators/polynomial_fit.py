@@ -52,14 +52,14 @@ class Points:
         )
 
 
-def moments_hessian(moments: Any, alpha: float) -> Array:
+def moments_hessian(moments: Any, l2: float) -> Array:
     """Return the Hessian of the objective for one target, (degree + 1, degree + 1)."""
     if not moments.finite():
         raise ValueError(
             "X lies so far outside of domain_, which warm_start keeps, that the curvature overflows; "
             "fit without warm_start"
         )
-    hessian: Array = moments.hessian(alpha)
+    hessian: Array = moments.hessian(l2)
     return hessian
 
 
@@ -92,13 +92,13 @@ def points_descent(
     optimizer: Optimizer,
     training: Points,
     validation: Points | None,
-    alpha: float,
+    penalty: tuple[float, float],
     config: dict[str, Any],
     on_record: OnRecord,
 ) -> dict[str, Any]:
     """Run the descent of the squared error on points in units: of one target without a basis in memory."""
     if len(theta) > 1:
-        model = {"loss": "squared", "output_scale": 1.0 / len(theta), "l2": alpha}
+        model = {"loss": "squared", "output_scale": 1.0 / len(theta), "l1": penalty[0], "l2": penalty[1]}
         return linear_descent(theta, basis, training, validation, model, config, on_record)
     result: dict[str, Any] = _native.core.polynomial_descent(
         theta[0],
@@ -108,7 +108,7 @@ def points_descent(
         if validation is None
         else (validation.x, validation.y[:, 0], validation.sample_weight),
         recurrence(basis, theta.shape[1] - 1),
-        alpha,
+        *penalty,
         config,
         on_record,
     )
