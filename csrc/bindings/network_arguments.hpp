@@ -14,6 +14,29 @@ inline Activation activation_named(const std::string& name) {
     throw std::invalid_argument("unknown activation: " + name);
 }
 
+// A word for all hidden layers, or a list with one for each.
+inline std::vector<Activation> hidden_activations(py::handle words, std::size_t n_hidden) {
+    if (py::isinstance<py::str>(words))
+        return std::vector<Activation>(n_hidden, activation_named(words.cast<std::string>()));
+    std::vector<Activation> activations;
+    for (py::handle word : words) activations.push_back(activation_named(word.cast<std::string>()));
+    if (activations.size() != n_hidden)
+        throw std::invalid_argument("activations do not fit the hidden layers");
+    return activations;
+}
+
+// The model's "dropout", one rate for each hidden layer, with its seed and the first step's number.
+inline DropoutConfig dropout_config(const py::dict& model, std::size_t n_hidden) {
+    DropoutConfig config;
+    if (!model.contains("dropout")) return config;
+    for (py::handle p : model["dropout"]) config.rates.push_back(DropoutRate::nearest(p.cast<double>()));
+    if (config.rates.size() != n_hidden)
+        throw std::invalid_argument("dropout does not fit the hidden layers");
+    config.seed = model["dropout_seed"].cast<std::uint64_t>();
+    config.first_step = model["dropout_step"].cast<Index>();
+    return config;
+}
+
 inline Loss loss_named(const std::string& name) {
     if (name == "squared") return Loss::squared;
     if (name == "softmax") return Loss::softmax;
@@ -34,6 +57,8 @@ struct ParameterArrays {
         if (!listed(w) || !listed(b)) return std::nullopt;
         return ParameterArrays{py::list(w), py::list(b)};
     }
+
+    std::size_t n_hidden() const { return weights.size() - 1; }
 
     template <class T>
     void pack(const Network<T>& network, T* theta) const {
