@@ -25,12 +25,14 @@ from .network import (
     activation_derivative,
     dense_backward,
     dense_forward,
+    dropout_network_loss_gradient,
     relu_network_forward,
+    relu_network_input_gradient,
     relu_network_loss_gradient,
 )
 from .optimizers import optimizer_step
 from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
-from .random import bounded_integer, permutation, philox, philox_draws
+from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
 
 __all__ = [
     "activate",
@@ -41,6 +43,8 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "descend",
+    "dropout_mask",
+    "dropout_network_loss_gradient",
     "linear_loss_gradient",
     "linear_predict",
     "log_softmax",
@@ -58,6 +62,7 @@ __all__ = [
     "polynomial_predict",
     "products_from_moments",
     "relu_network_forward",
+    "relu_network_input_gradient",
     "relu_network_loss_gradient",
     "softmax_cross_entropy",
 ]
