@@ -304,9 +304,10 @@ py::dict minimize(const py::object& function, const py::object& theta, const py:
     return d;
 }
 
-NetworkConfig network_config(const py::dict& d) {
+NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
     NetworkConfig c;
-    c.hidden = activation_named(d["hidden"].cast<std::string>());
+    c.hidden = hidden_activations(d["hidden"], n_hidden);
+    c.dropout = dropout_config(d, n_hidden);
     c.output = activation_named(d["output"].cast<std::string>());
     c.loss = loss_config(d["loss"]);
     read(d, "output_scale", c.output_scale);
@@ -321,17 +322,17 @@ NetworkConfig network_config(const py::dict& d) {
 }  // namespace
 
 void bind_descent(py::module_& m) {
-    m.def("network_descent",
-          [](py::list weights, py::list biases, py::object slots, py::tuple training, py::object validation,
-             py::dict model, py::dict config, py::object on_record) {
-              const DescentConfig c = descent_config(config);
-              return with_scalar_type(
-                  [&](auto t) -> py::object {
-                      return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
-                                                          network_config(model), c, on_record);
-                  },
-                  entries_of(training[0]));
-          });
+    m.def("network_descent", [](py::list weights, py::list biases, py::object slots, py::tuple training,
+                                py::object validation, py::dict model, py::dict config,
+                                py::object on_record) {
+        const DescentConfig c = descent_config(config);
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
+                                                    network_config(model, weights.size() - 1), c, on_record);
+            },
+            entries_of(training[0]));
+    });
     m.def("polynomial_descent",
           [](py::object theta, py::list slots, py::tuple training, py::object validation,
              py::object recurrence, double l1, double l2, py::dict config, py::object on_record) {

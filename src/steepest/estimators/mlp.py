@@ -17,8 +17,10 @@ from steepest._validate import (
 )
 from steepest.estimators.base import (
     check_targets,
+    require_fitted,
     unchanged_on_error,
 )
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.logistic import (
     check_labels,
     encode,
@@ -35,8 +37,10 @@ from steepest.stopping import StopRule
 PARAMETERS = """
     hidden_layer_sizes : tuple of int, default (100,)
         Widths of the hidden layers; () is the linear model.
-    activation : {"relu", "identity", "logistic", "tanh"}, default "relu"
-        Of the hidden layers.
+    activation : {"relu", "identity", "logistic", "tanh"} or sequence of these, default "relu"
+        Of the hidden layers; beyond scikit-learn, a sequence has one for each. The initial weights and biases are
+        uniform within sqrt(c / (n_in + n_out)), where c is 2 for a logistic layer and 6 for the others; the output
+        layer has the c of the last hidden one.
     solver : {"adam", "sgd", "lbfgs"}, default "adam"
         "adam" is ``Adam(learning_rate_init, beta_1, beta_2, epsilon, epsilon_hat=True)``; "sgd" is
         ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
@@ -90,6 +94,13 @@ PARAMETERS = """
     n_threads : int, optional
         How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
         does not depend on it.
+    dropout : float or sequence of float, default 0.0
+        Beyond scikit-learn: the probability, in [0, 1), with which a hidden unit is 0 in a step of training, for
+        all hidden layers or one for each (Srivastava et al., 2014); those that stay are multiplied by 1 / (1 - p),
+        so that nothing needs a factor when predicting. p is rounded to 65536ths. The loss of a step, and so
+        ``loss_curve_``, is that of the thinned network, the one that is differentiated; validation and predictions
+        use all units. The masks are a function of ``random_state``, the step, the row's place in the batch and the
+        unit, and go on in ``partial_fit`` and with ``warm_start``. Not for "lbfgs".
     l1_ratio : float in [0, 1] or sequence of them, default 0
         Beyond scikit-learn: the part of the penalty that is L1, of all layers or of each. It is met by proximal
         steps, for every optimizer, and the weights that it holds are exactly 0. Not for "lbfgs".
@@ -143,7 +154,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         self,
         loss: str = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
         alpha: float | Sequence[float] = 0.0001,
@@ -171,6 +182,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
         l1_ratio: float | Sequence[float] = 0.0,
     ) -> None:
         super().__init__(
@@ -202,6 +214,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             stop=stop,
             callbacks=callbacks,
             n_threads=n_threads,
+            dropout=dropout,
             l1_ratio=l1_ratio,
         )
         self.loss = loss
@@ -253,6 +266,23 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         if self.out_activation_ == "exp":
             output = np.exp(output)
         return output if output.shape[1] > 1 else output[:, 0]
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the derivatives of the prediction with respect to the inputs, by the compiled backward pass.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+
+        Returns
+        -------
+        array, (n, d) for one target, (n, K, d) for several
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that of
+            the mean, exp f. ReLU'(0) is 0.
+        """
+        require_fitted(self)
+        return network_input_gradient(self, X, self.out_activation_)
 
 
 class MLPClassifier(  # noqa: D101 - the docstring is put together below
@@ -375,6 +405,39 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         if logits.shape[1] == 1 and len(self.classes_) == 2:
             return log_probabilities(logits[:, 0])
         return np.log(self.predict_proba(X))
+
+    def input_gradient(self, X: Any, output: str = "probability") -> Array:
+        """Return the derivatives of what the network says with respect to its inputs, by the compiled backward pass.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+        output : {"probability", "logit"}, default "probability"
+            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or their
+            logits, the last layer's values before softmax or the logistic function, as saliency maps use them: they
+            don't vanish where the network is sure.
+
+        Returns
+        -------
+        array, (n, d) for two classes, (n, K, d) for more and for several labels
+            Entry [i, k, j] is the derivative of output k by X[i, j], dense and in X's dtype. With two classes it is
+            that of ``classes_[1]``, whose logit is the only one; the other probability's is its negative.
+            ReLU'(0) is 0.
+
+        Raises
+        ------
+        ValueError
+            If ``output`` is neither word.
+        """
+        require_fitted(self)
+        check_choice("output", output, ("probability", "logit"))
+        gradient = network_input_gradient(
+            self, X, self.out_activation_ if output == "probability" else "identity"
+        )
+        if output == "probability" and len(self.classes_) == 1 and self.n_outputs_ == 1:
+            return np.zeros_like(gradient)  # it is 1 everywhere
+        return gradient
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from steepest import _native
 from steepest._validate import (
     Array,
+    check_activations,
     check_choice,
     check_integer,
     check_number,
@@ -32,12 +33,14 @@ from steepest.estimators.base import (
     history_of,
     is_seed,
     network_descent,
+    random_seed,
     record_hook,
     report_ending,
     require_fitted,
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.penalties import Strength, has_l1, layer_penalties
 from steepest.estimators.sparse import Inputs, core_inputs
@@ -72,7 +75,7 @@ class MultiLayerPerceptron(BaseEstimator):
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
         alpha: float | Sequence[float] = 0.0001,
@@ -100,6 +103,7 @@ class MultiLayerPerceptron(BaseEstimator):
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
         l1_ratio: float | Sequence[float] = 0.0,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -130,6 +134,7 @@ class MultiLayerPerceptron(BaseEstimator):
         self.stop = stop
         self.callbacks = callbacks
         self.n_threads = n_threads
+        self.dropout = dropout
         self.l1_ratio = l1_ratio
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
@@ -167,6 +172,8 @@ class MultiLayerPerceptron(BaseEstimator):
         with unchanged_on_error(self):
             self._check_parameters()
             keep = self.warm_start and hasattr(self, "coefs_")
+            if not keep:
+                self.__dict__.pop("_masks", None)
             inputs = check_inputs(self, X, reset=True)
             targets = self._targets(y, inputs, reset=not keep, fitting=True)
             weights = check_weights(sample_weight, inputs, scaled=False)
@@ -213,9 +220,11 @@ class MultiLayerPerceptron(BaseEstimator):
                 "optimizer must be one of steepest's, such as steepest.Adam(1e-3), "
                 f"but is {self.optimizer!r}"
             )
-        for width in self._widths():
+        widths = self._widths()
+        for width in widths:
             check_integer("hidden_layer_sizes", width, low=1)
-        check_choice("activation", self.activation, ("identity", "logistic", "tanh", "relu"))
+        check_activations(self.activation, len(widths))
+        dropout_rates(self.dropout, len(widths))
         check_choice("solver", self.solver, ("lbfgs", "sgd", "adam"))
         check_choice("learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
         l1, _ = self._penalties()
@@ -259,10 +268,9 @@ class MultiLayerPerceptron(BaseEstimator):
                 [plain(w, X.dtype) for w in self.coefs_],
                 [plain(b, X.dtype) for b in self.intercepts_],
             )
-        factor = 2.0 if self.activation == "logistic" else 6.0
+        activations = check_activations(self.activation, len(widths) - 2)
         weights, biases = [], []
-        for n_in, n_out in shapes:
-            bound = np.sqrt(factor / (n_in + n_out))
+        for (n_in, n_out), bound in zip(shapes, initial_bounds(activations, widths), strict=True):
             weights.append(
                 uniform_draws(random_state, bound, n_in * n_out, X.dtype).reshape(n_in, n_out)
             )
@@ -281,6 +289,7 @@ class MultiLayerPerceptron(BaseEstimator):
             "stop": bool(self.stop),
             "callbacks": bool(self.callbacks),
             "validation_data": validation is not None,
+            "dropout": dropout_rates(self.dropout, len(self._widths())) is not None,
         }
         for name, is_given in given.items():
             if is_given:
@@ -333,7 +342,7 @@ class MultiLayerPerceptron(BaseEstimator):
         _, loss, _ = self._output(targets)
         l1, l2 = self._penalties()
         return {
-            "hidden": self.activation,
+            "hidden": check_activations(self.activation, len(self._widths())),
             "output": "identity",
             "loss": loss,
             "output_scale": 0.5 if loss == "squared" else 1.0,
@@ -444,18 +453,29 @@ class MultiLayerPerceptron(BaseEstimator):
         random_state: np.random.RandomState | int,
     ) -> dict[str, Any]:
         """Run the descent; its shuffles come from the random state, which is then where the last one ended."""
-        model = self._model(training.y)
+        model = self._model(training.y) | self._dropout_masks(random_state)
         if model["loss"] == "squared" and config.get("inclusive"):  # tol means what it means there
             config = {**config, "data_factor": 1.0 / training.y.shape[1]}
-        if not self.shuffle:
-            return network_descent(state, training, validation, model, config, hook)
-        stream = ShuffleStream(random_state)
-        config = {**config, "twister": stream.config}
+        stream = ShuffleStream(random_state) if self.shuffle else None
+        if stream is not None:
+            config = {**config, "twister": stream.config}
         result = network_descent(state, training, validation, model, config, hook)
-        twister = result.pop("twister")
-        if not is_seed(self.random_state):  # otherwise nobody can draw from it any more
-            stream.give_back(twister)
+        if stream is not None:
+            twister = result.pop("twister")
+            if not is_seed(self.random_state):  # otherwise nobody can draw from it any more
+                stream.give_back(twister)
+        if "dropout" in model:
+            self._masks = model["dropout_seed"], model["dropout_step"] + result["n_steps"]
         return result
+
+    def _dropout_masks(self, random_state: np.random.RandomState | int) -> dict[str, Any]:
+        """Return the entries of the model for dropout: masks go on from the last call, or have a new key."""
+        rates = dropout_rates(self.dropout, len(self._widths()))
+        if rates is None:
+            return {}
+        masks = getattr(self, "_masks", None)
+        seed, step = masks or (random_seed(check_random_state(random_state)), 0)
+        return {"dropout": rates, "dropout_seed": seed, "dropout_step": step}
 
     def _patience(self) -> dict[str, Any]:
         """Return the entries of the configuration with which patience goes on from the last call."""
@@ -574,6 +594,12 @@ class MultiLayerPerceptron(BaseEstimator):
         self.loss_ = result["loss"]
         return result
 
+    def _activations(self) -> str | list[str]:
+        """Return the activations of the fitted network as the core takes them."""
+        if isinstance(self.activation, str):
+            return self.activation
+        return check_activations(self.activation, len(self.coefs_) - 1)
+
     def _forward(self, X: Any) -> Array:
         """Return the network's output before its activation, (n, K)."""
         require_fitted(self)
@@ -581,6 +607,6 @@ class MultiLayerPerceptron(BaseEstimator):
         weights = [plain(w, inputs.dtype) for w in self.coefs_]
         biases = [plain(b, inputs.dtype) for b in self.intercepts_]
         output: Array = _native.core.network_output(
-            weights, biases, core_inputs(inputs), self.activation, "identity"
+            weights, biases, core_inputs(inputs), self._activations(), "identity"
         )
         return output

@@ -98,7 +98,12 @@ def points_descent(
 ) -> dict[str, Any]:
     """Run the descent of the squared error on points in units: of one target without a basis in memory."""
     if len(theta) > 1:
-        model = {"loss": "squared", "output_scale": 1.0 / len(theta), "l1": penalty[0], "l2": penalty[1]}
+        model = {
+            "loss": "squared",
+            "output_scale": 1.0 / len(theta),
+            "l1": penalty[0],
+            "l2": penalty[1],
+        }
         return linear_descent(theta, basis, training, validation, model, config, on_record)
     result: dict[str, Any] = _native.core.polynomial_descent(
         theta[0],
