@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.convex import ConvexModel, moments_descent
 from steepest.estimators.quadratic import (
     default_optimizer,
@@ -33,6 +34,7 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 Points = tuple[Array, Array, Array | None]  # x, y and weights, (n,) each
+MeasuredPoints = tuple[Points, tuple[float, float], float]  # and their range and the size of y
 
 
 class PolynomialRegression(RegressorMixin, ConvexModel):
@@ -61,7 +63,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         As in :class:`LinearRegression`.
     alpha : float, default 0
         Strength of the L2 penalty on all coefficients but the constant's.
-    callbacks, verbose, n_threads
+    callbacks, verbose, n_threads, scoring
         As in :class:`LinearRegression`.
 
     Attributes
@@ -114,9 +116,10 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         alpha: float = 0.0,
         warm_start: bool = False,
         random_state: Any = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
+        scoring: Any = None,
     ) -> None:
         self.degree = degree
         self.basis = basis
@@ -134,6 +137,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.n_threads = n_threads
+        self.scoring = scoring
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -161,26 +165,69 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
-            result = self._fit(X, y, sample_weight, validation_data)
+        with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
+            measured = self._data(X, y, sample_weight, reset=True)
+            result = self._fit(measured, validation_data, watch)
+            watch.finish(result)
         report_ending(self, result)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> dict[str, Any]:
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1
+    ) -> PolynomialRegression:
+        """Make one pass over more points, or several, from the coefficients so far.
+
+        The first points that are ever seen give ``domain_``, which stays: let them span the range. An optimizer
+        starts afresh in each pass.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in :meth:`fit`.
+        epochs : int, default 1
+            How many passes, as in :meth:`LinearRegression.partial_fit`.
+
+        Returns
+        -------
+        PolynomialRegression
+            Itself.
+        """
+        with unchanged_on_error(self):
+            measured = self._data(X, y, sample_weight, reset=not hasattr(self, "coef_"))
+            result = self._passes(
+                epochs,
+                ("coef_", "basis_", "domain_"),
+                lambda step: step._fit(
+                    measured, None, Watch(step, X, y, whole_fit=False), one_pass=True
+                ),
+            )
+        report_ending(self, result)
+        return self
+
+    def _fit(
+        self,
+        measured: MeasuredPoints,
+        validation_data: Any,
+        watch: Watch,
+        one_pass: bool = False,
+    ) -> dict[str, Any]:
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
         alpha = self._penalty()
-        data, extent, y_size = self._data(X, y, sample_weight, reset=True)
+        data, extent, y_size = measured
         x = data[0]
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
         domain = old_domain or extent
         y_scale = 2.0 ** (math.frexp(y_size)[1] - 1) if y_size else 1.0  # scales without rounding
         if y_scale > 1e153:
             raise ValueError("y has values too large to be squared; scale it down")
+        if one_pass:  # the next points may have another size
+            y_scale = 1.0
         theta = self._start(degree, basis, y_scale)
         held_out = None
         if validation_data is not None:
             held_out, _, _ = self._data(*validation_parts(validation_data), reset=False)
+            watch.validate_on(*validation_data)
 
         full = self._is_full_batch(x.size)
         n_threads = check_threads(self.n_threads)
@@ -200,9 +247,20 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
                 lambda: moments_hessian(moments, alpha),
                 lambda: math.fsum(np.diag(moments_hessian(moments, alpha))),
                 full,
+                one_pass,
             )
         config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
-        hook = self._hook(y_scale**2)
+
+        def attributes_at(parameters: Array) -> dict[str, Any]:
+            coef = parameters * y_scale
+            return {
+                "domain_": domain,
+                "basis_": basis,
+                "coef_": coef,
+                "monomial_coef_": to_monomial(coef, basis, domain),
+            }
+
+        hook = self._hook(watch, config, attributes_at, y_scale**2)
         if by_moments:
             validation = None
             if held_out is not None:
@@ -219,9 +277,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
                 config,
                 hook,
             )
-        self.domain_, self.basis_ = domain, basis
-        self.coef_ = theta * y_scale
-        self.monomial_coef_ = to_monomial(self.coef_, basis, domain)
+        self.__dict__.update(attributes_at(theta))
         self._record(result, y_scale**2)
         return result
 
@@ -238,9 +294,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
             )
         return np.asarray(self.coef_ / y_scale)
 
-    def _data(
-        self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
-    ) -> tuple[Points, tuple[float, float], float]:
+    def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
         """Return the points, the least and the largest x, and the root mean square of y."""
         x = self._points(X, reset=reset)
         low, high, _ = check_range("X", x[:, None])
