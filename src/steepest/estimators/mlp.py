@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ from steepest._validate import (
 )
 from steepest.estimators.base import (
     check_targets,
+    check_weights,
     require_fitted,
     unchanged_on_error,
 )
+from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.logistic import (
     check_labels,
@@ -88,9 +90,10 @@ PARAMETERS = """
         Beyond scikit-learn: factor of the learning rate.
     stop : sequence of StopRule, default ()
         Beyond scikit-learn: more stop rules; a ``NoImprovement`` replaces ``tol`` and ``n_iter_no_change``.
-    callbacks : sequence of callables, default ()
-        Beyond scikit-learn: each is called after every epoch with a dict ("epoch", "loss", "validation_loss",
-        "validation_score", ...); returning True stops the descent.
+    callbacks : sequence, default ()
+        Beyond scikit-learn: callables, each called after every epoch (L-BFGS: iteration) with a dict ("epoch",
+        "loss", "validation_loss", "validation_score", ...); and objects that follow scikit-learn's callback
+        protocol, as for :meth:`set_callbacks`, to which each epoch is a task. Returning True stops the descent.
     n_threads : int, optional
         How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
         does not depend on it.
@@ -104,6 +107,19 @@ PARAMETERS = """
     l1_ratio : float in [0, 1] or sequence of them, default 0
         Beyond scikit-learn: the part of the penalty that is L1, of all layers or of each. It is met by proximal
         steps, for every optimizer, and the weights that it holds are exactly 0. Not for "lbfgs".
+"""
+
+SCORING_PARAMETER = """    scoring : str or callable, optional
+        Beyond scikit-learn: a scorer, by name or as scorer(estimator, X, y) -> float, evaluated after every epoch
+        on ``validation_data`` or on what ``early_stopping`` holds out: the validation score, in place of {default}.
+        ``early_stopping`` and the rule ``NoImprovement(monitor="validation_score")`` stop on it; whatever ends the
+        descent, the best weights by it come back.
+"""
+
+CLASS_WEIGHT_PARAMETER = """    class_weight : dict, list of dict or "balanced", optional
+        Beyond scikit-learn: weights of the classes, by label (1 for those that are not named), which multiply
+        those of the rows. "balanced" gives each class the same sum of weights. For several labels a list of dicts
+        by 0 and 1, one a label, whose weights are multiplied. Validation data are measured without.
 """
 
 LOSS_PARAMETER = """
@@ -133,16 +149,18 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
     ----------"""
         + LOSS_PARAMETER
         + PARAMETERS
+        + SCORING_PARAMETER.format(default="R^2")
         + """
     Attributes
     ----------
     coefs_, intercepts_ : lists of arrays
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
-        As in scikit-learn's MLPRegressor. The validation score is R^2.
+        As in scikit-learn's MLPRegressor. The validation score is R^2, or by ``scoring``; there are scores with
+        ``validation_data``, too.
     history_ : dict of arrays
-        "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and with validation data
-        "validation_loss" (without penalty) and "validation_score".
+        One number an epoch: "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and
+        with validation data "validation_loss" (without penalty) and "validation_score".
     status_ : str
         Why the descent ended; see :mod:`steepest.stopping`.
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
@@ -180,10 +198,11 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
         stop: Sequence[StopRule] = (),
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
         dropout: Any = 0.0,
         l1_ratio: float | Sequence[float] = 0.0,
+        scoring: Any = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
@@ -216,6 +235,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             n_threads=n_threads,
             dropout=dropout,
             l1_ratio=l1_ratio,
+            scoring=scoring,
         )
         self.loss = loss
 
@@ -242,23 +262,26 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         return targets.shape[1], "squared", "identity"
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train for one epoch on more data, from where the last call ended: optimizer state included.
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1) -> Any:
+        """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` is 1.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
+        epochs : int, default 1
+            Beyond scikit-learn. With a RandomState as many calls would do the same, bit for bit; an integer
+            ``random_state`` gives one stream of shuffles for all epochs of a call.
 
         Returns
         -------
         MLPRegressor
             Itself.
         """
-        return self._after_epoch(self._partial_fit(X, y, sample_weight))
+        return self._after_epoch(self._partial_fit(X, y, sample_weight, epochs))
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
@@ -304,6 +327,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     Parameters
     ----------"""
         + PARAMETERS
+        + CLASS_WEIGHT_PARAMETER
+        + SCORING_PARAMETER.format(default="the accuracy")
         + """
     Attributes
     ----------
@@ -312,11 +337,79 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     coefs_, intercepts_ : lists of arrays
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
-        As in scikit-learn's MLPClassifier. The validation score is the accuracy.
+        As in scikit-learn's MLPClassifier. The validation score is the accuracy, or by ``scoring``; there are
+        scores with ``validation_data``, too.
     history_, status_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in :class:`MLPRegressor`.
     """
     )
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        callbacks: Sequence[Any] = (),
+        n_threads: int | None = None,
+        class_weight: Any = None,
+        scoring: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            optimizer=optimizer,
+            schedule=schedule,
+            stop=stop,
+            callbacks=callbacks,
+            n_threads=n_threads,
+            scoring=scoring,
+        )
+        self.class_weight = class_weight
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         y = y if y is None else np.asarray(y)
@@ -344,6 +437,17 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             return np.ascontiguousarray(codes[:, None], dtype=X.dtype)
         return np.ascontiguousarray(codes, dtype=np.int64)
 
+    def _training_weights(
+        self, targets: Array, sample_weight: Array | None, X: Inputs
+    ) -> Array | None:
+        if self.class_weight is None:
+            return sample_weight
+        labels = targets
+        if targets.ndim == 1 or targets.shape[1] == 1:
+            labels = self.classes_[targets.reshape(-1).astype(np.intp)]
+        weights = class_weighted(self.class_weight, labels, self.classes_, sample_weight)
+        return check_weights(weights, X, scaled=False)
+
     def _output(self, targets: Array) -> tuple[int, str, str]:
         if targets.ndim == 2:
             return targets.shape[1], "logistic", "logistic"
@@ -359,11 +463,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else None
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
-        """Train for one epoch on more data, from where the last call ended: optimizer state included.
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, epochs: int = 1
+    ) -> Any:
+        """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` is 1.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call.
 
         Parameters
         ----------
@@ -371,6 +477,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             As in :meth:`fit`.
         classes : array, (K,), optional
             All labels that will ever be seen; needed in the first call.
+        epochs : int, default 1
+            As in :meth:`MLPRegressor.partial_fit`.
 
         Returns
         -------
@@ -378,13 +486,14 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             Itself.
         """
         with unchanged_on_error(self):
+            refuse_balanced(self.class_weight)
             if not hasattr(self, "classes_"):
                 if classes is None:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
                 self.classes_ = np.unique(classes)
             else:
                 require_same_classes(classes, self.classes_)
-            result = self._partial_fit(X, y, sample_weight)
+            result = self._partial_fit(X, y, sample_weight, epochs)
         return self._after_epoch(result)
 
     def predict_proba(self, X: Any) -> Array:

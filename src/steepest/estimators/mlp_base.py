@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -34,12 +34,12 @@ from steepest.estimators.base import (
     is_seed,
     network_descent,
     random_seed,
-    record_hook,
     report_ending,
     require_fitted,
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
 from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.penalties import Strength, has_l1, layer_penalties
@@ -69,7 +69,7 @@ def uniform_draws(
     return values
 
 
-class MultiLayerPerceptron(BaseEstimator):
+class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
     """What the classifier and the regressor share."""
 
     def __init__(
@@ -101,10 +101,11 @@ class MultiLayerPerceptron(BaseEstimator):
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
         stop: Sequence[StopRule] = (),
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
         dropout: Any = 0.0,
         l1_ratio: float | Sequence[float] = 0.0,
+        scoring: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -136,6 +137,7 @@ class MultiLayerPerceptron(BaseEstimator):
         self.n_threads = n_threads
         self.dropout = dropout
         self.l1_ratio = l1_ratio
+        self.scoring = scoring
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         """Return the training targets as the core reads them."""
@@ -144,6 +146,12 @@ class MultiLayerPerceptron(BaseEstimator):
     def _output(self, targets: Array) -> tuple[int, str, str]:
         """Return the width of the output, its loss in the core's words, and its activation."""
         raise NotImplementedError
+
+    def _training_weights(
+        self, targets: Array, sample_weight: Array | None, X: Inputs
+    ) -> Array | None:
+        """Return what the rows count in training; the validation data count by their own weights."""
+        return sample_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Train the network.
@@ -169,7 +177,7 @@ class MultiLayerPerceptron(BaseEstimator):
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             self._check_parameters()
             keep = self.warm_start and hasattr(self, "coefs_")
             if not keep:
@@ -182,16 +190,21 @@ class MultiLayerPerceptron(BaseEstimator):
             validation = None
             if validation_data is not None:
                 validation = self._validation(validation_data, inputs.dtype)
+                watch.validate_on(*validation_data)
             if self._solver() == "lbfgs":
                 self._refuse_beyond_lbfgs(validation)
-            training = Data(inputs, targets, weights)
+            training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
             if self.early_stopping and validation is None and self._solver() != "lbfgs":
-                training, validation = self._hold_out(training, random_state)
+                rows, held_out = self._hold_out(Data(inputs, targets, weights), random_state)
+                validation = Data(inputs, targets, weights).part(held_out)
+                training = training.part(rows)
+                watch.hold_out(rows, held_out)
             if self._solver() == "lbfgs":
-                result = self._lbfgs(state, training)
+                result = self._lbfgs(state, training, watch)
             else:
                 given = validation_data is not None
-                result = self._train(state, training, validation, random_state, keep, given)
+                result = self._train(state, training, validation, random_state, keep, given, watch)
+            watch.finish(result)
         self._report(result)
         return self
 
@@ -287,9 +300,9 @@ class MultiLayerPerceptron(BaseEstimator):
         given = {
             "schedule": self.schedule is not None,
             "stop": bool(self.stop),
-            "callbacks": bool(self.callbacks),
             "validation_data": validation is not None,
             "dropout": dropout_rates(self.dropout, len(self._widths())) is not None,
+            "scoring": self.scoring is not None,
         }
         for name, is_given in given.items():
             if is_given:
@@ -305,7 +318,8 @@ class MultiLayerPerceptron(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Data, Data]:
+    def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Array, Array]:
+        """Return the rows to train on and those to hold out."""
         from sklearn.model_selection import train_test_split  # slow to import, seldom needed
 
         n = data.X.shape[0]
@@ -326,17 +340,12 @@ class MultiLayerPerceptron(BaseEstimator):
                 f"dataset: {len(held)} of {n} rows would be held out"
             )
 
-        def part(rows: Array) -> Data:
-            weights = data.sample_weight
-            return Data(data.X[rows], data.y[rows], None if weights is None else weights[rows])
-
-        kept, held_out = part(train), part(held)
-        if held_out.sample_weight is not None and not held_out.sample_weight.any():
+        if data.sample_weight is not None and not data.sample_weight[held].any():
             raise ValueError(
                 "sample_weight is 0 for all rows that early_stopping held out, so that they have no score; give "
                 "validation_data, or another random_state"
             )
-        return kept, held_out
+        return train, held
 
     def _model(self, targets: Array) -> dict[str, Any]:
         _, loss, _ = self._output(targets)
@@ -402,7 +411,6 @@ class MultiLayerPerceptron(BaseEstimator):
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
             config["inclusive"] = False
-        config["restore_best"] = config["monitor"] != "loss"
         if self.optimizer is None and self.solver == "sgd" and self.schedule is None:
             if self.learning_rate == "invscaling":
                 config["schedule"] = {
@@ -424,6 +432,7 @@ class MultiLayerPerceptron(BaseEstimator):
         random_state: np.random.RandomState,
         keep: bool,
         given: bool,
+        watch: Watch,
     ) -> dict[str, Any]:
         """Run the descent of a fit; ``given``: the validation data were not held out here."""
         optimizer = self._optimizer()
@@ -437,7 +446,10 @@ class MultiLayerPerceptron(BaseEstimator):
         )
         if keep and (config["monitor"] == "loss" or not given):
             config |= self._patience()
-        hook = record_hook(self.callbacks, self.verbose, type(self).__name__)
+        hook = watch.hook(
+            lambda parameters: self._attributes_at(parameters[0], parameters[1], training.y),
+            n_tasks=config["max_epochs"],
+        )
         result = self._descend(state, training, validation, config, hook, random_state)
         self._finish(state, result, history_of(result), training, goes_on=keep)
         self._remember(state, result, optimizer)
@@ -449,8 +461,9 @@ class MultiLayerPerceptron(BaseEstimator):
         training: Data,
         validation: Data | None,
         config: dict[str, Any],
-        hook: Callable[[tuple[Any, ...]], bool] | None,
+        hook: Hook | None,
         random_state: np.random.RandomState | int,
+        one_stream: bool = False,
     ) -> dict[str, Any]:
         """Run the descent; its shuffles come from the random state, which is then where the last one ended."""
         model = self._model(training.y) | self._dropout_masks(random_state)
@@ -462,7 +475,7 @@ class MultiLayerPerceptron(BaseEstimator):
         result = network_descent(state, training, validation, model, config, hook)
         if stream is not None:
             twister = result.pop("twister")
-            if not is_seed(self.random_state):  # otherwise nobody can draw from it any more
+            if one_stream or not is_seed(self.random_state):  # otherwise nobody can draw from it
                 stream.give_back(twister)
         if "dropout" in model:
             self._masks = model["dropout_seed"], model["dropout_step"] + result["n_steps"]
@@ -509,51 +522,79 @@ class MultiLayerPerceptron(BaseEstimator):
         before = getattr(self, "history_", {}) if goes_on else {}
         if before.keys() == history.keys():
             history = {key: np.concatenate([before[key], history[key]]) for key in history}
-        self.coefs_, self.intercepts_ = state.weights, state.biases
+        self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))
         self.history_ = history
         self.loss_curve_ = history["loss"].tolist()
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
         self.n_iter_ = int(result["n_epochs"])
         samples = self.n_iter_ * data.X.shape[0]
         self.t_ = samples + (getattr(self, "t_", 0) if goes_on else 0)
-        self.n_layers_ = len(state.weights) + 1
-        self.n_outputs_, _, self.out_activation_ = self._output(data.y)
-        if self.early_stopping and "validation_score" in history:
+        self.best_loss_ = min(self.loss_curve_, default=float("inf"))
+        self.validation_scores_ = self.best_validation_score_ = None
+        if "validation_score" in history:
             self.validation_scores_ = history["validation_score"].tolist()
-            self.best_validation_score_ = max(self.validation_scores_, default=None)
-            self.best_loss_ = None
-        else:
-            self.validation_scores_ = None
-            self.best_validation_score_ = None
-            self.best_loss_ = min(self.loss_curve_, default=float("inf"))
+            scores = (score for score in self.validation_scores_ if not np.isnan(score))
+            self.best_validation_score_ = max(scores, default=None)
+            if self.early_stopping:
+                self.best_loss_ = None
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
-        """Train for one epoch on more data; the optimizer's state and patience go on."""
+    def _attributes_at(
+        self, weights: list[Array], biases: list[Array], targets: Array
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that predicting needs."""
+        outputs, _, activation = self._output(targets)
+        return {
+            "coefs_": weights,
+            "intercepts_": biases,
+            "n_layers_": len(weights) + 1,
+            "n_outputs_": outputs,
+            "out_activation_": activation,
+        }
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, epochs: Any) -> dict[str, Any]:
+        """Train for some epochs on more data; the optimizer's state and patience go on."""
         with unchanged_on_error(self):
             self._check_parameters()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
+            left = check_integer("epochs", epochs, low=1)
             first = not hasattr(self, "coefs_")
             dtype = None if first else self.coefs_[0].dtype
             inputs = check_inputs(self, X, reset=first, dtype=dtype)
             targets = self._targets(y, inputs, reset=False)
-            training = Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
-            optimizer = self._optimizer()
-            random_state = self.random_state
-            if first or not is_seed(random_state):
+            weights = check_weights(sample_weight, inputs, scaled=False)
+            training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
+            random_state, one_stream = self.random_state, left > 1
+            if first or one_stream or not is_seed(random_state):
                 random_state = check_random_state(random_state)
-            state, rate = self._state_to_go_on_from(inputs, targets, optimizer, random_state, first)
-            samples = 0 if first else self.t_
-            config = self._config(optimizer, state, inputs.shape[0], None, 1, samples)
-            config |= self._patience() | rate
-            result = self._descend(state, training, None, config, None, random_state)
-            self._finish(state, result, history_of(result), training, goes_on=not first)
-            self._remember(state, result, optimizer)
+            hook = Watch(self, X, y, whole_fit=False).hook(lambda parameters: {})
+            done = 0
+            while (
+                left > 0
+            ):  # until patience runs out, which ends no call, or by epochs, for stop rules
+                first, optimizer = not hasattr(self, "coefs_"), self._optimizer()
+                state, rate = self._state_to_go_on_from(
+                    inputs, targets, optimizer, random_state, first
+                )
+                at_once = 1 if rules_of(self.stop) else left
+                samples = 0 if first else self.t_
+                config = self._config(optimizer, state, inputs.shape[0], None, at_once, samples)
+                config |= self._patience() | rate
+                result = self._descend(
+                    state, training, None, config, hook, random_state, one_stream
+                )
+                self._finish(state, result, history_of(result), training, goes_on=not first)
+                self._remember(state, result, optimizer)
+                done += result["n_epochs"]
+                left -= max(result["n_epochs"], 1)
+                if result["exception"] is not None or result["status"] in ("diverged", "callback"):
+                    break
+            self.n_iter_ = done
         return result
 
     def _after_epoch(self, result: dict[str, Any]) -> Any:
         """Say how a ``partial_fit`` ended; an interrupt is raised here, where nothing is undone any more."""
-        if result["status"] == "max_epochs":  # one epoch is what was asked for
+        if result["status"] == "max_epochs":  # so many are what was asked for
             result = {**result, "status": "max_steps"}
         report_ending(self, result)
         return self
@@ -580,7 +621,7 @@ class MultiLayerPerceptron(BaseEstimator):
             return resume["state"].copy(), {"base_rate": resume["base_rate"]}
         return self._start(X, targets, random_state, keep=not first), {}
 
-    def _lbfgs(self, state: NetworkState, training: Data) -> dict[str, Any]:
+    def _lbfgs(self, state: NetworkState, training: Data, watch: Watch) -> dict[str, Any]:
         result = lbfgs_descent(
             state,
             training,
@@ -588,6 +629,11 @@ class MultiLayerPerceptron(BaseEstimator):
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=self.tol,
+            hook=watch.hook(
+                lambda parameters: self._attributes_at(parameters[0], parameters[1], training.y),
+                task="iteration",
+                n_tasks=self.max_iter + 1,  # the last may end without a step
+            ),
         )
         self._finish(state, result, {"loss": np.asarray(result["losses"])}, training)
         self.__dict__.pop("_resume", None)  # there is no optimizer's state to go on from

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
@@ -22,8 +22,14 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.convex import ConvexModel, moments_descent
-from steepest.estimators.polynomial_fit import Points, moments_hessian, points_descent
+from steepest.estimators.polynomial_fit import (
+    Points,
+    coefficients,
+    moments_hessian,
+    points_descent,
+)
 from steepest.estimators.quadratic import (
     default_optimizer,
     is_automatic,
@@ -32,6 +38,9 @@ from steepest.estimators.quadratic import (
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
+
+# Points, the range of x, the size of y, and whether y was given as (n, K).
+MeasuredPoints = tuple[Points, tuple[float, float], float, bool]
 
 
 class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
@@ -62,7 +71,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         As in :class:`LinearRegression`.
     alpha : float, default 0
         Strength of the penalty on all coefficients but the constant's.
-    callbacks, verbose, n_threads, l1_ratio
+    callbacks, verbose, n_threads, l1_ratio, scoring
         As in :class:`LinearRegression`.
 
     Attributes
@@ -115,10 +124,11 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         alpha: float = 0.0,
         warm_start: bool = False,
         random_state: Any = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
         l1_ratio: float = 0.0,
+        scoring: Any = None,
     ) -> None:
         self.degree = degree
         self.basis = basis
@@ -137,6 +147,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         self.verbose = verbose
         self.n_threads = n_threads
         self.l1_ratio = l1_ratio
+        self.scoring = scoring
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -164,21 +175,27 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
-            result = self._fit(X, y, sample_weight, validation_data)
+        with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
+            measured = self._data(X, y, sample_weight, reset=True)
+            result = self._fit(measured, validation_data, watch)
+            watch.finish(result)
         report_ending(self, result)
         return self
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> PolynomialRegression:
-        """Make one pass over more data, from the coefficients so far.
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1
+    ) -> PolynomialRegression:
+        """Make one pass over more points, or several, from the coefficients so far.
 
-        ``domain_`` is the range of the first data and stays: points outside of it are extrapolated to.
-        ``learning_rate="auto"`` takes the curvature of this data.
+        The first points that are ever seen give ``domain_``, which stays: let them span the range. An optimizer
+        starts afresh in each pass.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
+        epochs : int, default 1
+            How many passes, as in :meth:`LinearRegression.partial_fit`.
 
         Returns
         -------
@@ -186,39 +203,42 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             Itself.
         """
         with unchanged_on_error(self):
-            step = cast(
-                PolynomialRegression,
-                self._one_pass(("coef_", "basis_", "domain_", "n_features_in_")),
+            measured = self._data(X, y, sample_weight, reset=not hasattr(self, "coef_"))
+            result = self._passes(
+                epochs,
+                ("coef_", "basis_", "domain_"),
+                lambda step: step._fit(
+                    measured, None, Watch(step, X, y, whole_fit=False), one_pass=True
+                ),
             )
-            result = step._fit(X, y, sample_weight, None, one_pass=True)
-            result = self._take_over(step, result)
         report_ending(self, result)
         return self
 
     def _fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
+        measured: MeasuredPoints,
         validation_data: Any,
-        *,
+        watch: Watch,
         one_pass: bool = False,
     ) -> dict[str, Any]:
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
         l1, l2 = self._penalty()
-        data, extent, y_size, multi = self._data(X, y, sample_weight, reset=True)
+        data, extent, y_size, multi = measured
         x, outputs = data.x, data.y.shape[1]
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
         domain = old_domain or extent
         y_scale = 2.0 ** (math.frexp(y_size)[1] - 1) if y_size else 1.0  # scales without rounding
         if y_scale > 1e153:
             raise ValueError("y has values too large to be squared; scale it down")
+        if one_pass:  # the next points may have another size
+            y_scale = 1.0
         l1 /= y_scale
         theta = self._start((outputs, degree + 1), basis, y_scale)
         held_out = None
         if validation_data is not None:
             held_out = self._held_out(validation_data, outputs)
+            watch.validate_on(*validation_data)
 
         full = self._is_full_batch(x.size)
         n_threads = check_threads(self.n_threads)
@@ -242,7 +262,15 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 l1=l1,
             )
         config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
-        hook = self._hook(y_scale**2)
+
+        def attributes_at(parameters: Any) -> dict[str, Any]:
+            coef = y_scale * coefficients(parameters, (outputs, degree + 1))
+            monomial = np.array([to_monomial(row, basis, domain) for row in coef])
+            if not multi:
+                coef, monomial = coef[0], monomial[0]
+            return {"domain_": domain, "basis_": basis, "coef_": coef, "monomial_coef_": monomial}
+
+        hook = self._hook(watch, config, attributes_at, y_scale**2)
         if by_moments:
             validation = None
             if held_out is not None:
@@ -259,10 +287,7 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 config,
                 hook,
             )
-        self.domain_, self.basis_ = domain, basis
-        self.coef_ = theta * y_scale if multi else theta[0] * y_scale
-        monomial = [to_monomial(row, basis, domain) for row in theta * y_scale]
-        self.monomial_coef_ = np.array(monomial) if multi else monomial[0]
+        self.__dict__.update(attributes_at(theta))
         self._record(result, y_scale**2)
         return result
 
@@ -282,10 +307,8 @@ class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             )
         return np.asarray(coef / y_scale)
 
-    def _data(
-        self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool
-    ) -> tuple[Points, tuple[float, float], float, bool]:
-        """Return the points, the least and the largest x, the root mean square of y, and whether y is (n, K)."""
+    def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
+        """Return the points, and what is known of them."""
         x = self._points(X, reset=reset)
         low, high, _ = check_range("X", x[:, None])
         target, multi = check_targets(y, x.size, x.dtype, finite=False)

@@ -63,6 +63,14 @@ def moments_hessian(moments: Any, l2: float) -> Array:
     return hessian
 
 
+def coefficients(parameters: Any, shape: tuple[int, int]) -> Array:
+    """Return theta (K, degree + 1) from what the core lends while it descends, a flat array or layers."""
+    if isinstance(parameters, np.ndarray):
+        return parameters.reshape(shape)
+    (weights,), (bias,) = parameters
+    return np.concatenate([bias[:, None], weights.T], axis=1)[:, : shape[1]]
+
+
 @dataclass(frozen=True)
 class BasisRows:
     """The inputs of a linear model that is a polynomial: p_1 ... p_degree at points (n,), made as they are read."""
