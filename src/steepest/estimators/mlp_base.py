@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from steepest import _native
 from steepest._validate import (
     Array,
     check_choice,
@@ -34,12 +33,12 @@ from steepest.estimators.base import (
     network_descent,
     record_hook,
     report_ending,
-    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
 from steepest.estimators.lbfgs import lbfgs_descent
-from steepest.estimators.sparse import Inputs, core_inputs
+from steepest.estimators.prediction import answers
+from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import NoImprovement, StopRule, rules_of
@@ -561,13 +560,6 @@ class MultiLayerPerceptron(BaseEstimator):
         self.loss_ = result["loss"]
         return result
 
-    def _forward(self, X: Any) -> Array:
-        """Return the network's output before its activation, (n, K)."""
-        require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
-        weights = [plain(w, inputs.dtype) for w in self.coefs_]
-        biases = [plain(b, inputs.dtype) for b in self.intercepts_]
-        output: Array = _native.core.network_output(
-            weights, biases, core_inputs(inputs), self.activation, "identity"
-        )
-        return output
+    def _answers(self, X: Any, answer: str) -> Array:
+        """Return what is made of the network's output before its activation, (n, K); see :func:`answers`."""
+        return answers(self, X, self.coefs_, self.intercepts_, answer, self.activation)
