@@ -1,5 +1,5 @@
 // What a trained network says of each row: its output, its classes, or their probabilities. Rows go forward
-// in blocks that stay in the first-level cache, and everything asked of a block is done while it is there:
+// in blocks that stay in a near cache, and everything asked of a block is done while it is there:
 // also the look for entries that are not finite, so that inputs come from memory once.
 #pragma once
 
@@ -22,18 +22,19 @@ enum class Answer {
     log_two_classes  // of one output: their logarithms
 };
 
-// Whether z is a row's largest entry, as an index: the first, or the first NaN. For one output: whether z >
-// 0.
+// The index of a row's largest entry: the first of several, or the first NaN. For one output: whether z > 0.
+// Which entry is the largest can't be foreseen, so no branch asks.
 template <class T>
-STEEPEST_INLINE std::int64_t class_of(Index outputs, const T* z) {  // (outputs,)
+STEEPEST_INLINE Index class_of(Index outputs, const T* z) {  // (outputs,)
     if (outputs == 1) return z[0] > 0;
-    Index best = 0;
     T largest = z[0];
+    bool missing = z[0] != z[0];
     for (Index k = 1; k < outputs; ++k) {
-        const bool better = z[k] > largest || (z[k] != z[k] && largest == largest);
-        best = better ? k : best;
-        largest = better ? z[k] : largest;
+        largest = z[k] > largest ? z[k] : largest;
+        missing |= z[k] != z[k];
     }
+    Index best = 0;
+    for (Index k = outputs - 1; k >= 0; --k) best = (missing ? z[k] != z[k] : z[k] == largest) ? k : best;
     return best;
 }
 
@@ -105,21 +106,13 @@ void answer_rows(Answer answer, Index rows, Index outputs, T* z, Index stride,  
     copy_rows(rows, outputs, z, stride, to, outputs);
 }
 
-// Rows of a block: whole tiles on every instruction set, and few enough for the first-level cache.
+// Rows of a block: whole tiles on every instruction set, and few enough for the second-level cache.
 template <class T>
 Index near_rows(const Network<T>& network) {
     Index widest = 1;
     for (const Index w : network.config().widths) widest = widest < w ? w : widest;
-    const Index fit = 32 * 1024 / static_cast<Index>(sizeof(T)) / widest / 42 * 42;
-    return fit < 42 ? 42 : fit > 252 ? 252 : fit;
-}
-
-// Whether all entries are finite, while the block behind them is asked for.
-template <class T>
-bool finite_block(const T* x, Index n) {
-    for (Index i = 0; i < n; i += 64 / static_cast<Index>(sizeof(T)))
-        __builtin_prefetch(reinterpret_cast<const char*>(x + n + i), 0, 2);
-    return all_finite(x, n);
+    const Index fit = 256 * 1024 / static_cast<Index>(sizeof(T)) / widest / 42 * 42;
+    return fit < 84 ? 84 : fit > 252 ? 252 : fit;
 }
 
 // use(first row, rows, z, stride) for each block of rows, z (rows, outputs) being the network's output before
@@ -137,7 +130,7 @@ bool for_outputs(const Network<T>& network, const Inputs<T>& X, const T* theta, 
         const Index end = blocks * (share + 1) / threads.count();
         for (Index b = blocks * share / threads.count(); b < end; ++b) {
             const Index first = b * block, count = X.rows - first < block ? X.rows - first : block;
-            if (!X.is_sparse() && !finite_block(X.dense.row(first), count * X.cols)) finite = false;
+            if (!X.is_sparse() && !all_finite(X.dense.row(first), count * X.cols)) finite = false;
             if (!finite.load(std::memory_order_relaxed)) return;
             pass.begin(data, Rows{nullptr, first, count});
             pass.forward(theta, 0, 0, count, nullptr);
