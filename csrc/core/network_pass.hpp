@@ -40,6 +40,7 @@ class NetworkPass {
     }
     Index stride(Index l) const { return l == 0 ? input_stride_ : network_.stride(l); }
     const T* output() const { return activations_.back().data(); }
+    T* output() { return activations_.back().data(); }
 
     // Makes room for the rows, and reads their inputs where they lie if the first layer can. Rows that
     // are not dense are made so, as many as pass together, unless the first layer goes over a sparse matrix's

@@ -359,12 +359,3 @@ def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
-
-
-def linear_output(coef: Array, intercept: Array, X: Inputs) -> Array:
-    """Return X coef + intercept, (n, K), with coef (d, K) and intercept (K,)."""
-    weights, bias = plain(coef, X.dtype), plain(intercept, X.dtype)
-    output: Array = _native.core.network_output(
-        [weights], [bias], core_inputs(X), "identity", "identity"
-    )
-    return output

@@ -18,7 +18,6 @@ from steepest.estimators.base import (
     check_targets,
     check_threads,
     check_weights,
-    linear_output,
     network_descent,
     report_ending,
     require_fitted,
@@ -27,6 +26,7 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
     default_optimizer,
@@ -398,9 +398,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
         require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
-        prediction = linear_output(coef, intercept, inputs)
+        prediction = answers(self, X, [coef], [intercept])
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def __sklearn_tags__(self) -> Any:

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest import _native, kernels
+from steepest import _native
 from steepest._validate import Array, check_number
 from steepest.estimators.base import (
     Data,
@@ -18,7 +18,6 @@ from steepest.estimators.base import (
     check_inputs,
     check_threads,
     check_weights,
-    linear_output,
     network_descent,
     report_ending,
     require_fitted,
@@ -29,6 +28,7 @@ from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling
+from steepest.estimators.prediction import answers, labels
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
     curvature_range,
@@ -342,26 +342,30 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         scaled.y = class_targets(encode(labels, classes), outputs, inputs.dtype)
         return scaled
 
+    def _answers(self, X: Any, answer: str) -> Array:
+        """Return what is made of the logits, (n, K); see :func:`steepest.estimators.prediction.answers`."""
+        return answers(self, X, [self.coef_.T], [self.intercept_], answer)
+
     def decision_function(self, X: Any) -> Array:
         """Return the logits, (n,) for two classes, otherwise (n, K)."""
         require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
-        logits = linear_output(self.coef_.T, self.intercept_, inputs)
+        logits = self._answers(X, "output")
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, (n, K)."""
-        return probabilities(self.decision_function(X))
+        require_fitted(self)
+        return self._answers(X, "two_classes" if len(self.intercept_) == 1 else "softmax")
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities, (n, K)."""
-        return log_probabilities(self.decision_function(X))
+        """Return the logarithms of the probabilities, (n, K); finite where those underflow."""
+        require_fitted(self)
+        return self._answers(X, "log_two_classes" if len(self.intercept_) == 1 else "log_softmax")
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n,)."""
-        logits = self.decision_function(X)
-        best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
-        return self.classes_.take(best)
+        require_fitted(self)
+        return labels(self, X, [self.coef_.T], [self.intercept_], self.classes_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -421,23 +425,3 @@ def class_targets(codes: Array, outputs: int, dtype: Any) -> Array:
     if outputs == 1:
         return np.ascontiguousarray(codes[:, None], dtype=dtype)
     return np.ascontiguousarray(codes, dtype=np.int64)
-
-
-def log_probabilities(logits: Array) -> Array:
-    """Return the logarithms of :func:`probabilities`, from the logits: finite where those underflow."""
-    if logits.ndim == 1:
-        logits = np.stack([np.zeros_like(logits), logits], axis=1)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def probabilities(logits: Array) -> Array:
-    """Return softmax probabilities (n, K) of logits (n, K), or logistic ones (n, 2) of logits (n,)."""
-    if logits.ndim == 2:
-        return kernels.softmax(logits)
-    positive = np.empty((logits.shape[0], 2), logits.dtype)
-    # exp of what is not positive: no overflow on either side
-    small = np.exp(-np.abs(logits))
-    positive[:, 1] = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
-    positive[:, 0] = np.where(logits >= 0, small / (1 + small), 1 / (1 + small))
-    return positive

@@ -10,7 +10,6 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from steepest import kernels
 from steepest._validate import (
     Array,
     check_choice,
@@ -26,11 +25,10 @@ from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.logistic import (
     check_labels,
     encode,
-    log_probabilities,
-    probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
+from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -285,9 +283,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
-        output = self._forward(X)
-        if self.out_activation_ == "exp":
-            output = np.exp(output)
+        require_fitted(self)
+        output = self._answers(X, "exponential" if self.out_activation_ == "exp" else "output")
         return output if output.shape[1] > 1 else output[:, 0]
 
     def input_gradient(self, X: Any) -> Array:
@@ -498,21 +495,21 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
-        logits = self._forward(X)
+        require_fitted(self)
         if self.out_activation_ == "softmax":
-            return kernels.softmax(logits)
-        if logits.shape[1] == 1:
-            both = probabilities(logits[:, 0])
-            return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
-        return np.stack([probabilities(column)[:, 1] for column in logits.T], axis=1)
+            return self._answers(X, "softmax")
+        if self.n_outputs_ > 1:
+            return self._answers(X, "logistic")
+        both = self._answers(X, "two_classes")
+        return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
-        logits = self._forward(X)
+        require_fitted(self)
         if self.out_activation_ == "softmax":
-            return log_probabilities(logits)
-        if logits.shape[1] == 1 and len(self.classes_) == 2:
-            return log_probabilities(logits[:, 0])
+            return self._answers(X, "log_softmax")
+        if self.n_outputs_ == 1 and len(self.classes_) == 2:
+            return self._answers(X, "log_two_classes")
         return np.log(self.predict_proba(X))
 
     def input_gradient(self, X: Any, output: str = "probability") -> Array:
@@ -550,10 +547,9 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
-        logits = self._forward(X)
-        if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
-        if logits.shape[1] == 1:
-            positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
-            return np.asarray(self.classes_.take(positive.astype(int)))
-        return (logits > 0).astype(int)
+        require_fitted(self)
+        if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
+            return (self._answers(X, "output") > 0).astype(int)
+        return labels(
+            self, X, self.coefs_, self.intercepts_, self.classes_, self._activations()
+        )

@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from steepest import _native
 from steepest._validate import (
     Array,
     check_activations,
@@ -35,7 +34,6 @@ from steepest.estimators.base import (
     network_descent,
     random_seed,
     report_ending,
-    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
@@ -43,7 +41,8 @@ from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
 from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.penalties import Strength, has_l1, layer_penalties
-from steepest.estimators.sparse import Inputs, core_inputs
+from steepest.estimators.prediction import answers
+from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import NoImprovement, StopRule, rules_of
@@ -646,13 +645,6 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             return self.activation
         return check_activations(self.activation, len(self.coefs_) - 1)
 
-    def _forward(self, X: Any) -> Array:
-        """Return the network's output before its activation, (n, K)."""
-        require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
-        weights = [plain(w, inputs.dtype) for w in self.coefs_]
-        biases = [plain(b, inputs.dtype) for b in self.intercepts_]
-        output: Array = _native.core.network_output(
-            weights, biases, core_inputs(inputs), self._activations(), "identity"
-        )
-        return output
+    def _answers(self, X: Any, answer: str) -> Array:
+        """Return what is made of the network's output before its activation, (n, K); see :func:`answers`."""
+        return answers(self, X, self.coefs_, self.intercepts_, answer, self._activations())
