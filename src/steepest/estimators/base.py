@@ -73,17 +73,6 @@ class NetworkState:
     n_steps: int = 0
     n_epochs: int = 0
 
-    def copy(self) -> NetworkState:
-        """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
-        slots = self.slots
-        return NetworkState(
-            [plain(w, w.dtype) for w in self.weights],  # an estimator's user has these
-            [plain(b, b.dtype) for b in self.biases],
-            None if slots is None else [(list(w), list(b)) for w, b in slots],
-            self.n_steps,
-            self.n_epochs,
-        )
-
 
 @contextmanager
 def unchanged_on_error(estimator: Any) -> Iterator[None]:
@@ -306,7 +295,10 @@ def record_hook(
     name: str,
     loss_scale: float = 1.0,
 ) -> Callable[[tuple[Any, ...]], bool] | None:
-    """Return what the core calls after every epoch; None, which costs nothing, without callbacks."""
+    """Return what the core calls after every epoch; None, which costs nothing, without callbacks.
+
+    ``verbose`` may be a callable of its own: it prints the records its way.
+    """
     if callable(callbacks):
         callbacks = [callbacks]
     elif callbacks is None:
@@ -331,7 +323,9 @@ def record_hook(
         record["loss"] *= loss_scale
         if record["validation_loss"] is not None:
             record["validation_loss"] *= loss_scale
-        if verbose:
+        if callable(verbose):
+            verbose(record)
+        elif verbose:
             print(f"{name}: epoch {record['epoch'] + 1}, loss {record['loss']:.8g}")
         stop = False
         for callback in callbacks:  # every one, even after one has asked to stop

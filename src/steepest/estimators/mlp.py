@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
@@ -198,9 +199,12 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         )
         self.loss = loss
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("loss", self.loss, ("squared_error", "poisson"))
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
-        check_choice("loss", self.loss, ("squared_error", "poisson"))
         if self.loss == "poisson" and (targets < 0).any():
             row = int(np.argmax((targets < 0).any(axis=1)))
             raise ValueError(
@@ -225,7 +229,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         """Train for one epoch on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` is 1.
+        RandomState for new orders. ``n_iter_`` is 1. It starts from ``coefs_`` and ``intercepts_`` as they are, if
+        they were replaced from what took their place; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -279,6 +284,9 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     )
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
+        sparse_labels = issparse(y)
+        if sparse_labels:
+            y = y.toarray()
         y = y if y is None else np.asarray(y)
         multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
         if multilabel:
@@ -291,6 +299,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             classes = np.arange(indicators.shape[1])
         else:
             labels, classes = check_labels(y, X.shape[0])
+            if labels.dtype.kind == "O":  # as scikit-learn's: text becomes NumPy's
+                labels, classes = np.asarray(labels.tolist()), np.asarray(classes.tolist())
+        if reset or not hasattr(self, "_sparse_labels"):
+            self._sparse_labels = sparse_labels
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -319,11 +331,12 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else None
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """Train for one epoch on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` is 1.
+        RandomState for new orders. ``n_iter_`` is 1. It starts from ``coefs_`` and ``intercepts_`` as they are, if
+        they were replaced from what took their place; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -366,12 +379,16 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             return log_probabilities(logits[:, 0])
         return np.log(self.predict_proba(X))
 
-    def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
+    def predict(self, X: Any) -> Any:
+        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K).
+
+        As in scikit-learn these are sparse (CSR) if the labels in training were.
+        """
         logits = self._forward(X)
         if self.out_activation_ == "softmax":
             return np.asarray(self.classes_.take(logits.argmax(axis=1)))
         if logits.shape[1] == 1:
             positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
             return np.asarray(self.classes_.take(positive.astype(int)))
-        return (logits > 0).astype(int)
+        labels = (logits > 0).astype(int)
+        return csr_matrix(labels) if self._sparse_labels else labels
