@@ -25,6 +25,7 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling
 from steepest.estimators.quadratic import (
@@ -40,7 +41,7 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LogisticRegression(ClassifierMixin, ConvexModel):
+class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     r"""Logistic regression by gradient descent; softmax for more than two classes.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy

@@ -283,6 +283,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     """
     )
 
+    _sparse_labels = False  # whether the labels in training were a sparse matrix
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         sparse_labels = issparse(y)
         if sparse_labels:
@@ -301,7 +303,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             labels, classes = check_labels(y, X.shape[0])
             if labels.dtype.kind == "O":  # as scikit-learn's: text becomes NumPy's
                 labels, classes = np.asarray(labels.tolist()), np.asarray(classes.tolist())
-        if reset or not hasattr(self, "_sparse_labels"):
+        if reset or not hasattr(self, "coefs_"):
             self._sparse_labels = sparse_labels
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes

@@ -38,6 +38,7 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.conversion import NetworkConversion
 from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.parameters import (
@@ -73,7 +74,7 @@ def uniform_draws(
     return values
 
 
-class MultiLayerPerceptron(BaseEstimator):
+class MultiLayerPerceptron(NetworkConversion, BaseEstimator):
     """What the classifier and the regressor share."""
 
     def __init__(

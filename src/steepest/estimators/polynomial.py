@@ -22,6 +22,7 @@ from steepest.estimators.base import (
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
 from steepest.estimators.quadratic import (
     default_optimizer,
@@ -35,7 +36,7 @@ from steepest.stopping import StopRule
 Points = tuple[Array, Array, Array | None]  # x, y and weights, (n,) each
 
 
-class PolynomialRegression(RegressorMixin, ConvexModel):
+class PolynomialRegression(PolynomialConversion, RegressorMixin, ConvexModel):
     r"""Least squares with a polynomial of one variable, by gradient descent; no design matrix is built.
 
     The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
