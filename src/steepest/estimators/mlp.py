@@ -97,6 +97,11 @@ LOSS_PARAMETER = """
         What is minimised; "poisson" models counts by their logarithm."""
 
 
+def plain_labels(labels: Array) -> Array:
+    """Return labels as scikit-learn's MLP keeps them: objects as what NumPy makes of them, such as texts."""
+    return np.asarray(labels.tolist()) if labels.dtype.kind == "O" else labels
+
+
 class MLPRegressor(  # noqa: D101 - the docstring is put together below
     MultiOutputMixin, RegressorMixin, MultiLayerPerceptron
 ):
@@ -301,8 +306,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             classes = np.arange(indicators.shape[1])
         else:
             labels, classes = check_labels(y, X.shape[0])
-            if labels.dtype.kind == "O":  # as scikit-learn's: text becomes NumPy's
-                labels, classes = np.asarray(labels.tolist()), np.asarray(classes.tolist())
+            labels, classes = plain_labels(labels), plain_labels(classes)
         if reset or not hasattr(self, "coefs_"):
             self._sparse_labels = sparse_labels
         if reset or not hasattr(self, "classes_"):
@@ -356,7 +360,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             if not hasattr(self, "classes_"):
                 if classes is None:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
-                self.classes_ = np.unique(classes)
+                self.classes_ = np.unique(plain_labels(np.asarray(classes)))
             else:
                 require_same_classes(classes, self.classes_)
             result = self._partial_fit(X, y, sample_weight)
