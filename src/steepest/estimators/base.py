@@ -78,17 +78,6 @@ class NetworkState:
     n_steps: int = 0
     n_epochs: int = 0
 
-    def copy(self) -> NetworkState:
-        """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
-        slots = self.slots
-        return NetworkState(
-            [plain(w, w.dtype) for w in self.weights],  # an estimator's user has these
-            [plain(b, b.dtype) for b in self.biases],
-            None if slots is None else [(list(w), list(b)) for w, b in slots],
-            self.n_steps,
-            self.n_epochs,
-        )
-
 
 @contextmanager
 def unchanged_on_error(estimator: Any) -> Iterator[None]:

@@ -25,6 +25,7 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.callbacks import Watch, watched
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
 from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
@@ -42,7 +43,7 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
+class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, ConvexModel):
     r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
 
     The objective, reported in ``loss_curve_`` and differentiated, is

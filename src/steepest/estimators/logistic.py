@@ -26,6 +26,7 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling
 from steepest.estimators.prediction import answers, labels
@@ -42,7 +43,7 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LogisticRegression(ClassifierMixin, ConvexModel):
+class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     r"""Logistic regression by gradient descent; softmax for more than two classes.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
@@ -21,6 +22,7 @@ from steepest.estimators.base import (
     unchanged_on_error,
 )
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
+from steepest.estimators.given_layers import given_layers
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.logistic import (
     check_labels,
@@ -123,6 +125,11 @@ CLASS_WEIGHT_PARAMETER = """    class_weight : dict, list of dict or "balanced",
 LOSS_PARAMETER = """
     loss : {"squared_error", "poisson"}, default "squared_error"
         What is minimised; "poisson" models counts by their logarithm."""
+
+
+def plain_labels(labels: Array) -> Array:
+    """Return labels as scikit-learn's MLP keeps them: objects as what NumPy makes of them, such as texts."""
+    return np.asarray(labels.tolist()) if labels.dtype.kind == "O" else labels
 
 
 class MLPRegressor(  # noqa: D101 - the docstring is put together below
@@ -237,9 +244,12 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         )
         self.loss = loss
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("loss", self.loss, ("squared_error", "poisson"))
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
-        check_choice("loss", self.loss, ("squared_error", "poisson"))
         if self.loss == "poisson" and (targets < 0).any():
             row = int(np.argmax((targets < 0).any(axis=1)))
             raise ValueError(
@@ -264,7 +274,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` counts the epochs of the last call.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
+        ``intercepts_`` as they are, if they were replaced from what took their place; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -341,13 +352,15 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     """
     )
 
+    _sparse_labels = False  # whether the labels in training were a sparse matrix
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -372,6 +385,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
+        l1_ratio: float | Sequence[float] = 0.0,
         class_weight: Any = None,
         scoring: Any = None,
     ) -> None:
@@ -404,11 +419,16 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             stop=stop,
             callbacks=callbacks,
             n_threads=n_threads,
+            dropout=dropout,
+            l1_ratio=l1_ratio,
             scoring=scoring,
         )
         self.class_weight = class_weight
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
+        sparse_labels = issparse(y)
+        if sparse_labels:
+            y = y.toarray()
         y = y if y is None else np.asarray(y)
         multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
         if multilabel:
@@ -421,6 +441,9 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             classes = np.arange(indicators.shape[1])
         else:
             labels, classes = check_labels(y, X.shape[0])
+            labels, classes = plain_labels(labels), plain_labels(classes)
+        if reset or not hasattr(self, "coefs_"):
+            self._sparse_labels = sparse_labels
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -461,12 +484,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, epochs: int = 1
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, epochs: int = 1
     ) -> Any:
         """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` counts the epochs of the last call.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
+        ``intercepts_`` as they are, if they were replaced from what took their place; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -487,7 +511,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             if not hasattr(self, "classes_"):
                 if classes is None:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
-                self.classes_ = np.unique(classes)
+                self.classes_ = np.unique(plain_labels(np.asarray(classes)))
             else:
                 require_same_classes(classes, self.classes_)
             result = self._partial_fit(X, y, sample_weight, epochs)
@@ -545,11 +569,14 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             return np.zeros_like(gradient)  # it is 1 everywhere
         return gradient
 
-    def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
+    def predict(self, X: Any) -> Any:
+        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K).
+
+        As in scikit-learn these are sparse (CSR) if the labels in training were.
+        """
         require_fitted(self)
         if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
-            return (self._answers(X, "output") > 0).astype(int)
-        return labels(
-            self, X, self.coefs_, self.intercepts_, self.classes_, self._activations()
-        )
+            indicators = (self._answers(X, "output") > 0).astype(int)
+            return csr_matrix(indicators) if self._sparse_labels else indicators
+        weights, biases = given_layers(self)
+        return labels(self, X, weights, biases, self.classes_, self._activations())

@@ -16,10 +16,10 @@ from steepest._validate import (
     Array,
     check_activations,
     check_choice,
+    check_flag,
     check_integer,
     check_number,
     chunks,
-    plain,
 )
 from steepest.estimators.base import (
     Data,
@@ -38,10 +38,19 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
+from steepest.estimators.conversion import NetworkConversion
+from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
 from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
 from steepest.estimators.lbfgs import lbfgs_descent
+from steepest.estimators.parameters import (
+    check_patience,
+    check_random_state_parameter,
+    check_verbose,
+    invalid_parameters,
+)
 from steepest.estimators.penalties import Strength, has_l1, layer_penalties
 from steepest.estimators.prediction import answers
+from steepest.estimators.progress import Progress
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
@@ -68,7 +77,7 @@ def uniform_draws(
     return values
 
 
-class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
+class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
     """What the classifier and the regressor share."""
 
     def __init__(
@@ -177,7 +186,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             If data or parameters are not as described; the estimator is then as it was.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
-            self._check_parameters()
+            with invalid_parameters():
+                self._check_parameters()
             keep = self.warm_start and hasattr(self, "coefs_")
             if not keep:
                 self.__dict__.pop("_masks", None)
@@ -247,12 +257,20 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             )
         check_number("learning_rate_init", self.learning_rate_init, above=0.0, finite=True)
         check_number("power_t", self.power_t, low=0.0, finite=True)
+        check_number("momentum", self.momentum, low=0.0, high=1.0)
+        check_number("beta_1", self.beta_1, low=0.0, below=1.0)
+        check_number("beta_2", self.beta_2, low=0.0, below=1.0)
+        check_number("epsilon", self.epsilon, above=0.0, finite=True)
         check_threads(self.n_threads)
         check_integer("max_iter", self.max_iter, low=1)
         check_integer("max_fun", self.max_fun, low=1)
         check_number("tol", self.tol, low=0.0)
-        check_number("validation_fraction", self.validation_fraction, above=0.0, below=1.0)
-        check_number("n_iter_no_change", self.n_iter_no_change, low=1)
+        check_number("validation_fraction", self.validation_fraction, low=0.0, below=1.0)
+        check_patience(self.n_iter_no_change)
+        check_random_state_parameter(self.random_state)
+        check_verbose(self.verbose)
+        for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
+            check_flag(name, getattr(self, name))
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_integer("batch_size", self.batch_size, low=1)
 
@@ -271,15 +289,13 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         widths = [X.shape[1], *self._widths(), outputs]
         shapes = list(pairwise(widths))
         if keep:
-            if [w.shape for w in self.coefs_] != shapes:
+            fitted = [np.shape(w) for w in self.coefs_]
+            if fitted != shapes:
                 raise ValueError(
-                    f"warm_start needs the layers of the last fit, {[w.shape for w in self.coefs_]}, "
-                    f"but the parameters and data ask for {shapes}"
+                    f"warm_start needs the layers of the last fit, {fitted}, but the parameters and data ask "
+                    f"for {shapes}"
                 )
-            return NetworkState(
-                [plain(w, X.dtype) for w in self.coefs_],
-                [plain(b, X.dtype) for b in self.intercepts_],
-            )
+            return NetworkState(*as_plain(given_layers(self), X.dtype))
         activations = check_activations(self.activation, len(widths) - 2)
         weights, biases = [], []
         for (n_in, n_out), bound in zip(shapes, initial_bounds(activations, widths), strict=True):
@@ -322,6 +338,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         from sklearn.model_selection import train_test_split  # slow to import, seldom needed
 
         n = data.X.shape[0]
+        if self.validation_fraction == 0:
+            raise ValueError("early_stopping needs a validation_fraction above 0, but it is 0")
         if n < 2 or int(np.ceil(self.validation_fraction * n)) >= n:
             raise ValueError(
                 f"early_stopping needs rows to hold out and rows to train on, but X has {n} (n_samples={n})"
@@ -445,11 +463,15 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         )
         if keep and (config["monitor"] == "loss" or not given):
             config |= self._patience()
+        progress = Progress(self) if self.verbose else None
         hook = watch.hook(
             lambda parameters: self._attributes_at(parameters[0], parameters[1], training.y),
             n_tasks=config["max_epochs"],
+            progress=progress,
         )
         result = self._descend(state, training, validation, config, hook, random_state)
+        if progress is not None:
+            progress.end(result)
         self._finish(state, result, history_of(result), training, goes_on=keep)
         self._remember(state, result, optimizer)
         return result
@@ -523,7 +545,7 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             history = {key: np.concatenate([before[key], history[key]]) for key in history}
         self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))
         self.history_ = history
-        self.loss_curve_ = history["loss"].tolist()
+        self.loss_curve_ = list(history["loss"])  # of NumPy's floats, as in scikit-learn
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
         self.n_iter_ = int(result["n_epochs"])
         samples = self.n_iter_ * data.X.shape[0]
@@ -553,12 +575,13 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, epochs: Any) -> dict[str, Any]:
         """Train for some epochs on more data; the optimizer's state and patience go on."""
         with unchanged_on_error(self):
-            self._check_parameters()
+            with invalid_parameters():
+                self._check_parameters()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             left = check_integer("epochs", epochs, low=1)
             first = not hasattr(self, "coefs_")
-            dtype = None if first else self.coefs_[0].dtype
+            dtype = None if first else layers_dtype(given_layers(self))
             inputs = check_inputs(self, X, reset=first, dtype=dtype)
             targets = self._targets(y, inputs, reset=False)
             weights = check_weights(sample_weight, inputs, scaled=False)
@@ -566,7 +589,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             random_state, one_stream = self.random_state, left > 1
             if first or one_stream or not is_seed(random_state):
                 random_state = check_random_state(random_state)
-            hook = Watch(self, X, y, whole_fit=False).hook(lambda parameters: {})
+            progress = Progress(self) if self.verbose else None
+            hook = Watch(self, X, y, whole_fit=False).hook(lambda parameters: {}, progress=progress)
             done = 0
             while (
                 left > 0
@@ -582,6 +606,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
                 result = self._descend(
                     state, training, None, config, hook, random_state, one_stream
                 )
+                if progress is not None:
+                    progress.end(result)
                 self._finish(state, result, history_of(result), training, goes_on=not first)
                 self._remember(state, result, optimizer)
                 done += result["n_epochs"]
@@ -607,18 +633,23 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         first: bool,
     ) -> tuple[NetworkState, dict[str, Any]]:
         """Return the state, and the entry of the configuration with which a divided rate goes on."""
-        if not first:
-            wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
-            if [w.shape for w in self.coefs_] != list(pairwise(wanted)):
-                raise ValueError(
-                    f"partial_fit goes on with the layers it has, {[w.shape for w in self.coefs_]}, but "
-                    f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
-                    f"{list(pairwise(wanted))}"
-                )
+        if first:
+            return self._start(X, targets, random_state, keep=False), {}
+        layers = given_layers(self)
+        shapes = [w.shape for w in layers[0]]
+        wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
+        if shapes != list(pairwise(wanted)):
+            raise ValueError(
+                f"partial_fit goes on with the layers it has, {shapes}, but "
+                f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
+                f"{list(pairwise(wanted))}"
+            )
         resume = getattr(self, "_resume", None)
         if resume is not None and resume["optimizer"] == optimizer:
-            return resume["state"].copy(), {"base_rate": resume["base_rate"]}
-        return self._start(X, targets, random_state, keep=not first), {}
+            state = resumed(resume["state"], layers, X.dtype)
+            if state is not None:
+                return state, {"base_rate": resume["base_rate"]}
+        return NetworkState(*as_plain(layers, X.dtype)), {}
 
     def _lbfgs(self, state: NetworkState, training: Data, watch: Watch) -> dict[str, Any]:
         result = lbfgs_descent(
@@ -634,9 +665,11 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
                 n_tasks=self.max_iter + 1,  # the last may end without a step
             ),
         )
+        samples = self.t_ if self.warm_start and hasattr(self, "coefs_") else 0
         self._finish(state, result, {"loss": np.asarray(result["losses"])}, training)
         self.__dict__.pop("_resume", None)  # there is no optimizer's state to go on from
-        self.loss_ = result["loss"]
+        self.loss_ = np.float64(result["loss"])
+        self.t_ = samples  # scikit-learn counts those of its stochastic solvers alone
         return result
 
     def _activations(self) -> str | list[str]:
@@ -647,4 +680,4 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
 
     def _answers(self, X: Any, answer: str) -> Array:
         """Return what is made of the network's output before its activation, (n, K); see :func:`answers`."""
-        return answers(self, X, self.coefs_, self.intercepts_, answer, self._activations())
+        return answers(self, X, *given_layers(self), answer, self._activations())

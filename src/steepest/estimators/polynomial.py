@@ -23,6 +23,7 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.callbacks import Watch, watched
+from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
 from steepest.estimators.polynomial_fit import (
     Points,
@@ -43,7 +44,7 @@ from steepest.stopping import StopRule
 MeasuredPoints = tuple[Points, tuple[float, float], float, bool]
 
 
-class PolynomialRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
+class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixin, ConvexModel):
     r"""Least squares with a polynomial of one variable, by gradient descent; no design matrix is built.
 
     The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
