@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from steepest import _native
-from steepest._validate import Array, check_activations, plain
+from steepest._validate import Array, check_activations
 from steepest.estimators.base import check_inputs, require_fitted
+from steepest.estimators.given_layers import as_plain, given_layers
 from steepest.estimators.sparse import core_inputs
 
 
@@ -18,8 +19,7 @@ def network_input_gradient(network: Any, X: Any, output: str) -> Array:
     require_fitted(network)
     inputs = check_inputs(network, X, reset=False)
     gradient: Array = _native.core.network_input_gradient(
-        [plain(w, inputs.dtype) for w in network.coefs_],
-        [plain(b, inputs.dtype) for b in network.intercepts_],
+        *as_plain(given_layers(network), inputs.dtype),
         core_inputs(inputs),
         check_activations(network.activation, len(network.coefs_) - 1),
         output,

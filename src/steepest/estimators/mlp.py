@@ -275,7 +275,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
         RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
-        ``intercepts_`` as they are, if they were replaced from what took their place; the optimizer's moments go on.
+        ``intercepts_`` as they are, also where arrays were replaced; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -309,8 +309,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         Returns
         -------
         array, (n, d) for one target, (n, K, d) for several
-            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that of
-            the mean, exp f. ReLU'(0) is 0.
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that
+            of the mean, exp f. ReLU'(0) is 0.
         """
         require_fitted(self)
         return network_input_gradient(self, X, self.out_activation_)
@@ -490,7 +490,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
         RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
-        ``intercepts_`` as they are, if they were replaced from what took their place; the optimizer's moments go on.
+        ``intercepts_`` as they are, also where arrays were replaced; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -537,16 +537,16 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         return np.log(self.predict_proba(X))
 
     def input_gradient(self, X: Any, output: str = "probability") -> Array:
-        """Return the derivatives of what the network says with respect to its inputs, by the compiled backward pass.
+        """Return the derivatives of what the network says with respect to its inputs, by the backward pass.
 
         Parameters
         ----------
         X : array or sparse matrix, (n, d)
             Inputs.
         output : {"probability", "logit"}, default "probability"
-            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or their
-            logits, the last layer's values before softmax or the logistic function, as saliency maps use them: they
-            don't vanish where the network is sure.
+            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or
+            their logits, the last layer's values before softmax or the logistic function, as saliency maps use
+            them: they don't vanish where the network is sure.
 
         Returns
         -------

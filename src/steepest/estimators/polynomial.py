@@ -54,9 +54,9 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
               + \alpha \sum_{k\ge1} \left( \rho\, |c_k| + \frac{1 - \rho}{2} c_k^2 \right)
 
     with sample weights s scaled to mean 1 and :math:`\rho` = ``l1_ratio``; for K targets the first term is the mean
-    over them as well. The basis does not change the minimum (without penalty), only how fast descent gets there: the
-    condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre polynomials on
-    evenly spread points hardly at all.
+    over them as well. The basis does not change the minimum (without penalty), only how fast descent gets there:
+    the condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre
+    polynomials on evenly spread points hardly at all.
 
     Full-batch descent needs the points once: where that is faster, by shape and limits alone, the same steps are
     made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of N.
