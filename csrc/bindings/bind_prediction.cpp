@@ -32,7 +32,7 @@ py::object with_network(const py::object& weights, const py::object& biases, con
             config.widths = widths_of(parameters->weights);
             if (matrix->cols != config.widths.front()) return not_implemented();
             config.hidden = hidden_activations(hidden, parameters->n_hidden());
-            if (padded_output) config.loss = Loss::softmax;
+            if (padded_output) config.loss.kind = Loss::softmax;
             const Network<T> network(std::move(config));
             Buffer<T> theta(network.size());
             parameters->pack(network, theta.data());
