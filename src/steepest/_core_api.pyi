@@ -65,7 +65,7 @@ def network_output(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Array | NotImplementedType: ...
 
-# (n, K, d): entry [i, k] is the gradient of output k at row i. output: "identity", "relu", "exp", "logistic", "softmax".
+# (n, K, d): entry [i, k] is the gradient of output k at row i. "identity", "relu", "exp", "logistic" or "softmax".
 def network_input_gradient(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Array | NotImplementedType: ...

@@ -260,7 +260,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         return output if output.shape[1] > 1 else output[:, 0]
 
     def input_gradient(self, X: Any) -> Array:
-        """Return the derivatives of the prediction with respect to the inputs, by the compiled backward pass.
+        """Return the derivatives of the prediction by the inputs, from the compiled backward pass.
 
         Parameters
         ----------
@@ -270,8 +270,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         Returns
         -------
         array, (n, d) for one target, (n, K, d) for several
-            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that of
-            the mean, exp f. ReLU'(0) is 0.
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that
+            of the mean, exp f. ReLU'(0) is 0.
         """
         require_fitted(self)
         return network_input_gradient(self, X, self.out_activation_)
@@ -397,16 +397,16 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         return np.log(self.predict_proba(X))
 
     def input_gradient(self, X: Any, output: str = "probability") -> Array:
-        """Return the derivatives of what the network says with respect to its inputs, by the compiled backward pass.
+        """Return the derivatives of the outputs by the inputs, from the compiled backward pass.
 
         Parameters
         ----------
         X : array or sparse matrix, (n, d)
             Inputs.
         output : {"probability", "logit"}, default "probability"
-            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or their
-            logits, the last layer's values before softmax or the logistic function, as saliency maps use them: they
-            don't vanish where the network is sure.
+            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or
+            their logits, the last layer's values before softmax or the logistic function, as saliency maps use
+            them: they don't vanish where the network is sure.
 
         Returns
         -------
