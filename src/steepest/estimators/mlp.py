@@ -299,7 +299,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         return output if output.shape[1] > 1 else output[:, 0]
 
     def input_gradient(self, X: Any) -> Array:
-        """Return the derivatives of the prediction with respect to the inputs, by the compiled backward pass.
+        """Return the derivatives of the prediction by the inputs, from the compiled backward pass.
 
         Parameters
         ----------
