@@ -251,13 +251,14 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
             )
         config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
 
-        def attributes_at(parameters: Array) -> dict[str, Any]:
+        def attributes_at(parameters: Array, epochs: int) -> dict[str, Any]:
             coef = parameters * y_scale
             return {
                 "domain_": domain,
                 "basis_": basis,
                 "coef_": coef,
                 "monomial_coef_": to_monomial(coef, basis, domain),
+                "n_iter_": max(epochs, 1),
             }
 
         hook = self._hook(watch, config, attributes_at, y_scale**2)
@@ -277,7 +278,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
                 config,
                 hook,
             )
-        self.__dict__.update(attributes_at(theta))
+        self.__dict__.update(attributes_at(theta, result["n_epochs"]))
         self._record(result, y_scale**2)
         return result
 
