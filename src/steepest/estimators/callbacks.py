@@ -28,8 +28,8 @@ RECORD_FIELDS = (
 )
 PROTOCOL = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")  # of a FitCallback
 
-# Returns a model's fitted attributes at the parameters that the core holds.
-AttributesAt = Callable[[Any], dict[str, Any]]
+# Returns a model's fitted attributes at the parameters that the core holds, after so many epochs.
+AttributesAt = Callable[[Any, int], dict[str, Any]]
 
 
 @cache
@@ -156,11 +156,11 @@ class Watch:
         Parameters
         ----------
         attributes_at : callable
-            Returns the fitted attributes for what the core lends.
+            Returns the fitted attributes for what the core lends, after so many epochs.
         loss_scale : float
             The user's losses are so many of the core's.
         task : str
-            What scikit-learn's callbacks read as the name of each task.
+            What scikit-learn's callbacks read as the name of each task. A "step" is recorded before it is made.
         n_tasks : int, optional
             The most there can be; None if that is not known, or so far away that it tells nothing.
         progress : callable, optional
@@ -182,7 +182,8 @@ class Watch:
             self.estimator,
             attributes_at,
             loss_scale,
-            progress,
+            progress=progress,
+            by_points=task == "step",
         )
 
     def finish(self, result: dict[str, Any]) -> None:
@@ -196,7 +197,7 @@ class Watch:
 
     def close(self) -> None:
         """Let the callbacks clean up, however the fit ended."""
-        if self._tasks is not None:
+        if hasattr(self.estimator, "_callback_fit_ctx"):
             from sklearn.callback import with_callbacks
 
             with_callbacks(lambda estimator: None)(self.estimator)  # calls every teardown
@@ -304,13 +305,16 @@ class Hook:
         estimator: Any,
         attributes_at: AttributesAt,
         loss_scale: float,
+        *,
         progress: Callable[[dict[str, Any]], None] | None,
+        by_points: bool,
     ) -> None:
         self._progress = progress or self._print
         self._callbacks, self._tasks, self._scorer = callbacks, tasks, scorer
         self._verbose, self._name = estimator.verbose, type(estimator).__name__
         self._attributes_at, self._loss_scale = attributes_at, loss_scale
         self._parameters: Callable[[], Any]
+        self._records, self._by_points = 0, by_points
         self.lend = self._borrow if tasks or scorer else None
         self.begin = self._begin if tasks else None
         self.score = self._score if scorer else None
@@ -319,7 +323,11 @@ class Hook:
         self._parameters = parameters
 
     def _attributes(self) -> dict[str, Any]:
-        return self._attributes_at(self._parameters())
+        return self._attributes_at(self._parameters(), self._records)
+
+    def _attributes_after(self) -> dict[str, Any]:
+        done = self._records if self._by_points else self._records + 1
+        return self._attributes_at(self._parameters(), done)
 
     def _begin(self) -> None:
         assert self._tasks is not None
@@ -327,7 +335,7 @@ class Hook:
 
     def _score(self) -> float:
         assert self._scorer is not None
-        return self._scorer(self._attributes())
+        return self._scorer(self._attributes_after())
 
     def __call__(self, values: tuple[Any, ...]) -> bool:
         """Pass a record on to everybody; return whether one of them asks to stop."""
@@ -339,7 +347,8 @@ class Hook:
             for callback in self._callbacks:  # every one, even after one has asked to stop
                 stop |= is_true(callback(record))
         if self._tasks is not None:
-            stop |= self._tasks.end(self._attributes)
+            stop |= self._tasks.end(self._attributes_after)
+        self._records += 1
         return stop
 
     def _print(self, record: dict[str, Any]) -> None:

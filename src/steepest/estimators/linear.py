@@ -297,12 +297,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = self._start(d, K, X.dtype, scaling)
 
-        def attributes_at(parameters: Any) -> dict[str, Any]:
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             if moments is None:
                 end = parameters[0][0], parameters[1][0]
             else:
                 end = unpacked(parameters.reshape(K, -1).T, start, self.fit_intercept)
-            return fitted(*scaling.restore(*end), multi)
+            return {**fitted(*scaling.restore(*end), multi), "n_iter_": max(epochs, 1)}
 
         hook = self._hook(watch, config, attributes_at, scaling.y_scale**2)
         if moments is not None:

@@ -283,9 +283,14 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             coef, bias = scaling.invert(self.coef_.T, self.intercept_)
             start = (np.ascontiguousarray(coef, X.dtype), np.ascontiguousarray(bias, X.dtype))
 
-        def attributes_at(parameters: Any) -> dict[str, Any]:
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             coef, intercept = scaling.restore(parameters[0][0], parameters[1][0])
-            return {"classes_": classes, "coef_": coef.T, "intercept_": intercept}
+            return {
+                "classes_": classes,
+                "coef_": np.ascontiguousarray(coef.T),
+                "intercept_": intercept,
+                "n_iter_": max(epochs, 1),
+            }
 
         state = NetworkState([start[0]], [start[1]])
         result = network_descent(

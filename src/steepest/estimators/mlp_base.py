@@ -463,12 +463,15 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         )
         if keep and (config["monitor"] == "loss" or not given):
             config |= self._patience()
+        before = getattr(self, "t_", 0) if keep else 0
+
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
+            counts = {"n_iter_": epochs, "t_": before + epochs * training.X.shape[0]}
+            attributes = self._attributes_at(parameters[0], parameters[1], training.y)
+            return {**attributes, **counts, "_resume": None}
+
         progress = Progress(self) if self.verbose else None
-        hook = watch.hook(
-            lambda parameters: self._attributes_at(parameters[0], parameters[1], training.y),
-            n_tasks=config["max_epochs"],
-            progress=progress,
-        )
+        hook = watch.hook(attributes_at, n_tasks=config["max_epochs"], progress=progress)
         result = self._descend(state, training, validation, config, hook, random_state)
         if progress is not None:
             progress.end(result)
@@ -590,11 +593,10 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             if first or one_stream or not is_seed(random_state):
                 random_state = check_random_state(random_state)
             progress = Progress(self) if self.verbose else None
-            hook = Watch(self, X, y, whole_fit=False).hook(lambda parameters: {}, progress=progress)
+            hook = Watch(self, X, y, whole_fit=False).hook(lambda *_: {}, progress=progress)
             done = 0
-            while (
-                left > 0
-            ):  # until patience runs out, which ends no call, or by epochs, for stop rules
+            # Patience that runs out ends no call; what other stop rules end, they end in each epoch.
+            while left > 0:
                 first, optimizer = not hasattr(self, "coefs_"), self._optimizer()
                 state, rate = self._state_to_go_on_from(
                     inputs, targets, optimizer, random_state, first
@@ -660,7 +662,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             max_fun=self.max_fun,
             tol=self.tol,
             hook=watch.hook(
-                lambda parameters: self._attributes_at(parameters[0], parameters[1], training.y),
+                lambda lent, _: self._attributes_at(lent[0], lent[1], training.y),
                 task="iteration",
                 n_tasks=self.max_iter + 1,  # the last may end without a step
             ),

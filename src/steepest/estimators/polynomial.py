@@ -264,12 +264,18 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             )
         config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
 
-        def attributes_at(parameters: Any) -> dict[str, Any]:
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             coef = y_scale * coefficients(parameters, (outputs, degree + 1))
             monomial = np.array([to_monomial(row, basis, domain) for row in coef])
             if not multi:
                 coef, monomial = coef[0], monomial[0]
-            return {"domain_": domain, "basis_": basis, "coef_": coef, "monomial_coef_": monomial}
+            return {
+                "domain_": domain,
+                "basis_": basis,
+                "coef_": coef,
+                "monomial_coef_": monomial,
+                "n_iter_": max(epochs, 1),
+            }
 
         hook = self._hook(watch, config, attributes_at, y_scale**2)
         if by_moments:
@@ -288,7 +294,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 config,
                 hook,
             )
-        self.__dict__.update(attributes_at(theta))
+        self.__dict__.update(attributes_at(theta, result["n_epochs"]))
         self._record(result, y_scale**2)
         return result
 

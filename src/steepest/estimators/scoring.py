@@ -40,11 +40,11 @@ class ValidationScorer:
         """Return the score of the estimator with these fitted attributes; the greater the better."""
         self.failed = True
         value = self._scorer(fitted_copy(self._estimator, attributes), *self._data, **self._weights)
-        if not isinstance(value, (int, float, np.number)) and np.ndim(value) != 0:
+        number = np.asarray(value)
+        if number.ndim != 0 or number.dtype.kind not in "fiub":
             raise TypeError(f"scoring must give one number, but gave {value!r}")
-        score = float(value)
         self.failed = False
-        return score
+        return float(number)
 
 
 def fitted_copy(estimator: Any, attributes: dict[str, Any]) -> Any:
