@@ -19,6 +19,7 @@ from steepest.estimators.base import (
     random_seed,
     record_hook,
 )
+from steepest.estimators.parameters import check_random_state_parameter
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -68,6 +69,7 @@ class ConvexModel(BaseEstimator):
     ) -> dict[str, Any]:
         """Return the configuration of a descent on the rows of X (n, d)."""
         full = self._is_full_batch(X.shape[0])
+        check_random_state_parameter(self.random_state)
         limits: dict[str, Any] = {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
         if full:
             limits["gradient_tolerance"] = gradient_tolerance(self.tol, X)

@@ -147,7 +147,7 @@ class MultiLayerPerceptron(NetworkConversion, BaseEstimator):
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
-        """Train the network.
+        """Train the network, as scikit-learn's ``fit`` does with the same arguments.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ class MultiLayerPerceptron(NetworkConversion, BaseEstimator):
         sample_weight : array, (n,), optional
             Not negative. B in the objective is then the sum of the batch's weights, as in scikit-learn.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
+            Beyond scikit-learn: measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
             place of the held-out part.
 
         Returns
@@ -168,7 +168,13 @@ class MultiLayerPerceptron(NetworkConversion, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If data or parameters are not as described; the estimator is then as it was.
+            If data or parameters are not as described; the estimator is then as it was. Of a parameter the error
+            is both, as in scikit-learn.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` epochs were not enough, or the descent diverged.
         """
         with unchanged_on_error(self):
             with invalid_parameters():
