@@ -158,8 +158,8 @@ class MultiLayerPerceptron(NetworkConversion, BaseEstimator):
         sample_weight : array, (n,), optional
             Not negative. B in the objective is then the sum of the batch's weights, as in scikit-learn.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Beyond scikit-learn: measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
-            place of the held-out part.
+            Beyond scikit-learn: measured after every epoch, for the history and for stop rules; with
+            ``early_stopping`` it takes the place of the held-out part.
 
         Returns
         -------
