@@ -407,6 +407,13 @@ def test_bad_parameters_raise_what_scikit_learn_raises(parameter, value):
             assert not hasattr(model, "coefs_")
 
 
+@pytest.mark.parametrize("estimator", [st.LinearRegression, st.PolynomialRegression])
+def test_other_estimators_name_random_state_as_well(estimator):
+    for value in ("seed", -1, 1.5, np.random.default_rng(0)):
+        with pytest.raises(ValueError, match=r"random_state must be None, an integer >= 0"):
+            estimator(random_state=value).fit(X[:, :1], LINE)
+
+
 REGRESSION_MISTAKES = {
     "an unknown keyword": lambda m: m(nope=1),
     "too many positions": lambda m: m("squared_error", (3,), "relu", "adam"),

@@ -84,7 +84,7 @@ class NetworkConversion:
         fitted = hasattr(self, "coefs_")
         parameters, own = _scikit_learns_parameters(self, theirs)
         if fitted:
-            _require_output(self)
+            _require_output(self, theirs)
         if own:
             lacks = f"scikit-learn's {theirs.__name__} has no such {', '.join(own)}"
             if not fitted:
@@ -167,9 +167,13 @@ def _scikit_learns_parameters(estimator: Any, theirs: Any) -> tuple[dict[str, An
 WORDS = {"SquaredError": "squared_error", "Poisson": "poisson"}
 
 
-def _require_output(estimator: Any) -> None:
+def _require_output(estimator: Any, theirs: Any) -> None:
     """Raise if scikit-learn's class would make other predictions of the same output."""
-    outputs = ("softmax", "logistic") if hasattr(estimator, "classes_") else ("identity", "exp")
+    outputs = ["softmax", "logistic"]
+    if not hasattr(estimator, "classes_"):
+        outputs = ["identity"]
+        if "loss" in theirs._get_param_names():  # since scikit-learn 1.7
+            outputs.append("exp")
     if estimator.out_activation_ not in outputs:
         raise ValueError(
             f"scikit-learn's MLP predicts by {' or '.join(outputs)}, but out_activation_ is "
@@ -206,7 +210,8 @@ def _network_from(model: Any, converted: Any) -> None:
     """Give a perceptron of ours the fitted attributes of scikit-learn's."""
     _copy(model, converted, (*NETWORK, "coefs_", "intercepts_"))
     if hasattr(model, "classes_"):
-        converted._sparse_labels = bool(model._label_binarizer.sparse_input_)
+        binarizer = model._label_binarizer
+        converted._sparse_labels = bool(binarizer.sparse_input_)
     curve = getattr(model, "loss_curve_", [])
     unknown = np.full(len(curve), np.nan)
     history = {"loss": np.array(curve), "gradient_norm": unknown, "learning_rate": unknown.copy()}

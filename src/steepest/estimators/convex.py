@@ -24,6 +24,7 @@ from steepest.estimators.callbacks import (
     Hook,
     Watch,
 )
+from steepest.estimators.parameters import check_random_state_parameter
 from steepest.estimators.penalties import elastic_net
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
@@ -76,6 +77,7 @@ class ConvexModel(CallbackSupport, BaseEstimator):
     ) -> dict[str, Any]:
         """Return the configuration of a descent on the rows of X (n, d)."""
         full = self._is_full_batch(X.shape[0])
+        check_random_state_parameter(self.random_state)
         limits: dict[str, Any] = {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
         if full:
             limits["gradient_tolerance"] = gradient_tolerance(self.tol, X)

@@ -68,8 +68,8 @@ PARAMETERS = """
         the same training.
     tol : float, default 1e-4
         An epoch improves when it is better than the best so far by more than this.
-    verbose : bool, default False
-        Print the loss after every epoch.
+    verbose : bool or int, default False
+        Print what scikit-learn prints: each epoch's loss, its validation score, and what ends or slows the descent.
     warm_start : bool, default False
         Start from the weights of the last fit, with a fresh optimizer; patience and the best loss or score go on.
     momentum, nesterovs_momentum : default 0.9, True
@@ -77,10 +77,10 @@ PARAMETERS = """
     early_stopping : bool, default False
         Hold out a part of the data and stop on its score; the best weights are restored.
     validation_fraction : float, default 0.1
-        The part that is held out.
+        The part that is held out; above 0 for that.
     beta_1, beta_2, epsilon : default 0.9, 0.999, 1e-8
         Of "adam".
-    n_iter_no_change : int, default 10
+    n_iter_no_change : int or inf, default 10
         The descent ends when more epochs in a row than this have not improved.
     max_fun : int, default 15000
         Limit of function calls of "lbfgs".
@@ -136,7 +136,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
     MultiOutputMixin, RegressorMixin, MultiLayerPerceptron
 ):
     __doc__ = (
-        r"""Regression with a feed-forward network.
+        r"""Regression with a feed-forward network; takes the place of scikit-learn's MLPRegressor.
+
+    Arguments, methods and fitted attributes mean what they mean there, and the same integer ``random_state`` gives
+    the same training. :meth:`from_sklearn` and :meth:`to_sklearn` convert.
 
     The objective on a batch of B rows, reported and differentiated, is half the squared error, summed over the
     outputs, with scikit-learn's penalty:
@@ -162,7 +165,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
         As in scikit-learn's MLPRegressor. The validation score is R^2, or by ``scoring``; there are scores with
-        ``validation_data``, too.
+        ``validation_data``, too. With "lbfgs" ``loss_curve_`` has the loss of each evaluation, which scikit-learn
+        does not keep.
     history_ : dict of arrays
         One number an epoch: "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and
         with validation data "validation_loss" (without penalty) and "validation_score".
@@ -321,6 +325,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 ):
     __doc__ = (
         r"""Classification with a feed-forward network: softmax, or logistic for two classes and for several labels.
+
+    It takes the place of scikit-learn's MLPClassifier: arguments, methods and fitted attributes mean what they mean
+    there, and the same integer ``random_state`` gives the same training. :meth:`from_sklearn` and
+    :meth:`to_sklearn` convert.
 
     The objective on a batch of B rows, reported and differentiated, is the cross-entropy, computed from logits,
     with scikit-learn's penalty (for several labels it is summed over the outputs):

@@ -162,7 +162,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         return sample_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
-        """Train the network.
+        """Train the network, as scikit-learn's ``fit`` does with the same arguments.
 
         Parameters
         ----------
@@ -173,8 +173,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         sample_weight : array, (n,), optional
             Not negative. B in the objective is then the sum of the batch's weights, as in scikit-learn.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
-            place of the held-out part.
+            Beyond scikit-learn: measured after every epoch, for the history and for stop rules; with
+            ``early_stopping`` it takes the place of the held-out part.
 
         Returns
         -------
@@ -183,7 +183,13 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If data or parameters are not as described; the estimator is then as it was.
+            If data or parameters are not as described; the estimator is then as it was. Of a parameter the error
+            is both, as in scikit-learn.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` epochs were not enough, or the descent diverged.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             with invalid_parameters():
