@@ -3,8 +3,8 @@
 Each function has the name, arguments and meaning of its twin in `steepest.kernels`. It computes in
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
-To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
-`random`, `descent`.
+To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`,
+`optimizers`, `proximal`, `random`, `descent`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from .network import (
     activation_derivative,
     dense_backward,
     dense_forward,
+    dropout_network_loss_gradient,
     relu_network_forward,
+    relu_network_input_gradient,
     relu_network_loss_gradient,
 )
 from .optimizers import optimizer_step
 from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
-from .random import bounded_integer, permutation, philox, philox_draws
+from .proximal import least_subgradient, proximal_step, soft_threshold
+from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
 
 __all__ = [
     "activate",
@@ -42,6 +45,9 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "descend",
+    "dropout_mask",
+    "dropout_network_loss_gradient",
+    "least_subgradient",
     "linear_loss_gradient",
     "linear_predict",
     "log_softmax",
@@ -59,7 +65,10 @@ __all__ = [
     "polynomial_loss_gradient",
     "polynomial_predict",
     "products_from_moments",
+    "proximal_step",
     "relu_network_forward",
+    "relu_network_input_gradient",
     "relu_network_loss_gradient",
+    "soft_threshold",
     "softmax_cross_entropy",
 ]
