@@ -54,6 +54,7 @@ struct Record {
 // What the outside world may see and say; each may be empty.
 template <class T>
 struct DescentHooks {
+    std::function<void()> on_begin;  // before an epoch, by points before a point
     std::function<bool(const Record&, const T* theta, const T* gradient)> on_record;  // true: stop
     std::function<void(const T* theta, Record&)> validate;  // fills the record's validation numbers
 };
@@ -148,6 +149,10 @@ class Descent {
         keep_start();
         const Index count = batches_.count();
         for (Index b = 0; b < count; ++b) {
+            if (hooks_.on_begin && (b == 0 || config_.by_points)) {
+                hooks_.on_begin();
+                if (interrupt_.stopped()) return end(Status::interrupted);
+            }
             const Rows rows = batches_.batch(b);
             const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;

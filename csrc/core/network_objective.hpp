@@ -19,7 +19,8 @@ class NetworkObjective {
           data_(data),
           interrupt_(interrupt),
           threads_(is_shared(network.multiply_adds(largest_block(network, data))) ? n_threads : 1),
-          pass_(network, threads_.count()) {
+          pass_(network, threads_.count()),
+          step_(network.config().dropout.first_step) {
         for (const auto& layer : network.layers()) penalties_.push_back({.end = layer.end()});
     }
 
@@ -128,7 +129,7 @@ class NetworkObjective {
             const Rows part = rows.slice(first, rows.count - first < block ? rows.count - first : block);
             sink.first = first == 0;
             sink.last = first + block >= rows.count;
-            loss += block_backward(part, theta, scale);
+            loss += block_backward(part, first, theta, scale);
             if (stopped()) return 0;
             const double mean = loss * scale + penalty_;
             if (sink.last && sink.step && !(mean - mean == 0)) return mean;
@@ -136,13 +137,16 @@ class NetworkObjective {
             for_shares(shares, [&](int share) { pass_.backward_parameters(sink, share, shares); });
         }
         if (!sink.at_once) pass_.finish(sink);
+        ++step_;
         return loss * scale + penalty_;
     }
 
-    // Forward and back to every layer's pre-activation; returns the sum of the rows' losses.
-    double block_backward(Rows rows, const T* theta, double scale) {
+    // Forward and back to every layer's pre-activation, of the batch's rows from `first` on; returns the sum
+    // of the rows' losses.
+    double block_backward(Rows rows, Index first, const T* theta, double scale) {
         const double work = network_.multiply_adds(rows.count);
         pass_.begin(data_, rows);
+        pass_.begin_dropout(step_, first);
         pass_.begin_loss();
         pass_.begin_backward();
         for_rows(rows.count, work, [&](int share, Index r0, Index r1) {
@@ -198,6 +202,7 @@ class NetworkObjective {
     Threads threads_;
     SharingChoice sharing_;
     NetworkPass<T> pass_;
+    Index step_;  // of the dropout masks: every gradient is one
     Buffer<T> gradient_;
     std::vector<LayerPenalty> penalties_;
     double rows_of_penalties_ = 0;  // what the last batch divided their strengths by
@@ -211,7 +216,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
     const auto& config = network_.config();
     const Index block = network_.block_rows(), outputs = network_.n_outputs(), n = data.X.rows;
     const Index out_stride = network_.stride(network_.depth());
-    const bool regression = config.loss == Loss::squared || config.loss == Loss::poisson;
+    const bool regression = !is_classification(config.loss.kind);
     RegressionScore r2(data, regression ? outputs : 0);
     std::vector<T> poisson_mean;
     double loss = 0, right = 0, weight = 0;
@@ -228,7 +233,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
             const double w = data.weights ? static_cast<double>(data.weights[first + i]) : 1.0;
             const T* f = pass_.output() + i * out_stride;
             weight += w;
-            if (config.loss == Loss::poisson) {
+            if (config.loss.kind == Loss::poisson) {
                 poisson_mean.assign(f, f + outputs);
                 map_in_place(poisson_mean.data(), outputs, [](Vec<T> z) -> Vec<T> { return exp(z); });
                 r2.add(poisson_mean.data(), data.y + (first + i) * outputs, w);
@@ -237,7 +242,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
             if (regression)
                 r2.add(f, data.y + (first + i) * outputs, w);
             else
-                right += classified_right(data, first + i, f, outputs, config.loss) ? w : 0.0;
+                right += classified_right(data, first + i, f, outputs, config.loss.kind) ? w : 0.0;
         }
         for_rows(part.count, work, [&](int, Index r0, Index r1) { pass_.loss_backward(1.0, r0, r1); });
         loss += pass_.loss();

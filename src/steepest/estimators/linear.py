@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
@@ -18,14 +18,16 @@ from steepest.estimators.base import (
     check_targets,
     check_threads,
     check_weights,
-    linear_output,
     network_descent,
     report_ending,
     require_fitted,
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.callbacks import Watch, watched
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
     default_optimizer,
@@ -41,7 +43,7 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
+class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, ConvexModel):
     r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
 
     The objective, reported in ``loss_curve_`` and differentiated, is
@@ -96,9 +98,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         Start from the coefficients of the last fit.
     random_state : int, RandomState or None, default None
         Seeds the order of the rows.
-    callbacks : sequence of callables, default ()
-        Each is called after every epoch with a dict ("epoch", "loss", "validation_loss", ...); returning True
-        stops the descent.
+    callbacks : sequence, default ()
+        Callables, each called after every epoch with a dict ("epoch", "loss", "validation_loss", ...); and objects
+        that follow scikit-learn's callback protocol, as for :meth:`set_callbacks`, to which each recorded epoch, or
+        step of a full batch, is a task. Returning True stops the descent.
     verbose : bool, default False
         Print the loss after every epoch.
     n_threads : int, optional
@@ -110,6 +113,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         gradient, in ``tol`` and ``history_``, is then the subgradient of the least norm, 0 at the minimum alone. On
         standardised features scikit-learn's ``ElasticNet(a, l1_ratio=r)`` has the minimum of ``alpha=2 * a``,
         ``l1_ratio=r`` for one target, since its squared error is halved.
+    scoring : str or callable, optional
+        A scikit-learn scorer, by name or as scorer(estimator, X, y) -> float, evaluated after every epoch on
+        ``validation_data``: the validation score, in place of R^2. The rule
+        ``NoImprovement(monitor="validation_score")`` stops on it, and the best coefficients come back.
 
     Attributes
     ----------
@@ -118,13 +125,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     intercept_ : float or array, (K,)
         b.
     loss_ : float
-        J at the end; for mini-batches the last epoch's mean.
+        J at the end; for mini-batches the last epoch's mean. Where a rule watched validation data, that of the
+        epoch whose coefficients came back.
     loss_curve_ : list of float
         J: with a full batch at each point from the start to the end, otherwise each epoch's mean over its
         batches, each measured before its step.
     history_ : dict of arrays
-        "loss", "gradient_norm", "learning_rate", "seconds", "validation_loss", "validation_score" (R^2). Losses
-        are in the units of y; the gradient's norm is that of the standardised problem which the descent sees.
+        "loss", "gradient_norm", "learning_rate", "seconds", and with validation data "validation_loss" (without
+        penalty) and "validation_score" (R^2, or by ``scoring``). Losses are in the units of y; the gradient's norm
+        is that of the standardised problem which the descent sees.
     n_iter_ : int
         Epochs.
     status_ : str
@@ -166,10 +175,11 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         standardize: bool = True,
         warm_start: bool = False,
         random_state: Any = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
         l1_ratio: float = 0.0,
+        scoring: Any = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.optimizer = optimizer
@@ -188,6 +198,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         self.verbose = verbose
         self.n_threads = n_threads
         self.l1_ratio = l1_ratio
+        self.scoring = scoring
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -215,12 +226,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)
             targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
             weights = check_weights(sample_weight, inputs)
             validation = self._validation(validation_data, targets)
-            result = self._fit(inputs, targets, multi, weights, validation)
+            if validation is not None:
+                watch.validate_on(*validation_data)
+            result = self._fit(inputs, targets, multi, weights, validation, watch)
+            watch.finish(result)
         report_ending(self, result)
         return self
 
@@ -244,6 +258,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         multi: bool,
         weights: Array | None,
         validation: Data | None,
+        watch: Watch,
         one_pass: bool = False,
     ) -> dict[str, Any]:
         l1, l2 = self._penalty()
@@ -284,7 +299,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             )
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = self._start(d, K, X.dtype, scaling)
-        hook = self._hook(scaling.y_scale**2)
+
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
+            if moments is None:
+                end = parameters[0][0], parameters[1][0]
+            else:
+                end = unpacked(parameters.reshape(K, -1).T, start, self.fit_intercept)
+            return {**fitted(*scaling.restore(*end), multi), "n_iter_": max(epochs, 1)}
+
+        hook = self._hook(watch, config, attributes_at, scaling.y_scale**2)
         if moments is not None:
             held_out = None
             if validation is not None:
@@ -316,9 +339,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 hook,
             )
             end = state.weights[0], state.biases[0]
-        coef, intercept = scaling.restore_finite(end, start, result)
-        self.coef_ = np.ascontiguousarray(coef.T) if multi else coef[:, 0]
-        self.intercept_ = intercept if multi else float(intercept[0])
+        self.__dict__.update(fitted(*scaling.restore_finite(end, start, result), multi))
         self._record(result, scaling.y_scale**2)
         return result
 
@@ -335,17 +356,22 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             return np.ascontiguousarray(weights, dtype), np.ascontiguousarray(bias, dtype)
         return np.zeros((d, K), dtype), np.zeros(K, dtype)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
-        """Make one pass over more data, from the coefficients so far.
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1
+    ) -> LinearRegression:
+        """Make one pass over more data, or several, from the coefficients so far.
 
         Without the whole data there is nothing to standardise by: the pass runs in the features' own units, with
         the mean of the squared errors as its loss, whatever ``standardize`` says. ``learning_rate="auto"`` takes
-        the curvature of this data.
+        the curvature of this data. An optimizer starts afresh in each pass.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
+        epochs : int, default 1
+            How many passes; as many calls would do the same, bit for bit. (With an integer ``random_state`` each
+            pass has the same order of rows, with a RandomState each has a new one.)
 
         Returns
         -------
@@ -357,18 +383,27 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             inputs = check_inputs(self, X, reset=first)
             targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
             weights = check_weights(sample_weight, inputs)
-            step = cast(LinearRegression, self._one_pass(("coef_", "intercept_")))
-            result = step._fit(inputs, targets, multi, weights, None, one_pass=True)
-            result = self._take_over(step, result)
+            result = self._passes(
+                epochs,
+                ("coef_", "intercept_"),
+                lambda step: step._fit(
+                    inputs,
+                    targets,
+                    multi,
+                    weights,
+                    None,
+                    Watch(step, X, y, whole_fit=False),
+                    one_pass=True,
+                ),
+            )
         report_ending(self, result)
         return self
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
         require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
-        prediction = linear_output(coef, intercept, inputs)
+        prediction = answers(self, X, [coef], [intercept])
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def __sklearn_tags__(self) -> Any:
@@ -395,8 +430,21 @@ def moments_fit(
     rows = [bias[None], weights] if intercept else [weights]
     theta = np.ascontiguousarray(np.concatenate(rows).T, dtype=np.float64)
     result = moments_descent(theta, optimizer, moments, held_out, *penalty, config, on_record)
-    end = theta.T.astype(weights.dtype)
-    return ((end[1:], end[0]) if intercept else (end, bias)), result
+    return unpacked(theta.T, start, intercept), result
+
+
+def unpacked(theta: Array, like: tuple[Array, Array], intercept: bool) -> tuple[Array, Array]:
+    """Return the weights (d, K) and intercepts (K,) in theta, ([1 +] d, K), in the dtype of those alike."""
+    weights, bias = like
+    end = theta.astype(weights.dtype)
+    return (end[1:], end[0]) if intercept else (end, bias)
+
+
+def fitted(coef: Array, intercept: Array, multi: bool) -> dict[str, Any]:
+    """Return the fitted attributes for coefficients (d, K) and intercepts (K,) in the data's own units."""
+    if multi:
+        return {"coef_": np.ascontiguousarray(coef.T), "intercept_": intercept}
+    return {"coef_": coef[:, 0], "intercept_": float(intercept[0])}
 
 
 def standardised(values: Array, mean: Array, scale: Any) -> Array:

@@ -25,13 +25,15 @@ from .network import (
     activation_derivative,
     dense_backward,
     dense_forward,
+    dropout_network_loss_gradient,
     relu_network_forward,
+    relu_network_input_gradient,
     relu_network_loss_gradient,
 )
 from .optimizers import optimizer_step
 from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
 from .proximal import least_subgradient, proximal_step, soft_threshold
-from .random import bounded_integer, permutation, philox, philox_draws
+from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
 
 __all__ = [
     "activate",
@@ -42,6 +44,8 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "descend",
+    "dropout_mask",
+    "dropout_network_loss_gradient",
     "least_subgradient",
     "linear_loss_gradient",
     "linear_predict",
@@ -61,6 +65,7 @@ __all__ = [
     "products_from_moments",
     "proximal_step",
     "relu_network_forward",
+    "relu_network_input_gradient",
     "relu_network_loss_gradient",
     "soft_threshold",
     "softmax_cross_entropy",
