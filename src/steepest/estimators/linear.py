@@ -123,7 +123,8 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         does not depend on it.
     l1_ratio : float in [0, 1], default 0
         The part of the penalty that is L1: 0 is ridge regression, 1 the lasso, between them the elastic net. An L1
-        penalty is met by proximal steps, for every optimizer, and the coefficients that it holds are exactly 0. On
+        penalty is met by proximal steps, for every optimizer, and the coefficients that it holds are exactly 0; the
+        gradient, in ``tol`` and ``history_``, is then the subgradient of the least norm, 0 at the minimum alone. On
         standardised features scikit-learn's ``ElasticNet(a, l1_ratio=r)`` has the minimum of ``alpha=2 * a``,
         ``l1_ratio=r`` for one target, since its squared error is halved.
     scoring : str or callable, optional
@@ -156,7 +157,9 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
 
     References
     ----------
-    Legendre (1805); Cauchy (1847); Polyak (1964) for the momentum of "auto".
+    Legendre (1805); Cauchy (1847); Polyak (1964) for the momentum of "auto"; Tibshirani (1996), "Regression
+    shrinkage and selection via the lasso"; Zou and Hastie (2005), "Regularization and variable selection via the
+    elastic net"; Parikh and Boyd (2014), "Proximal algorithms".
 
     Examples
     --------
