@@ -1,4 +1,4 @@
-"""Whole calls beside scikit-learn, as a user writes them: ``fit`` and ``predict`` of the perceptrons, defaults, float64.
+"""Whole calls beside scikit-learn, as users write them: ``fit`` and ``predict`` of the perceptrons, float64.
 
 Both train from the same random_state: so loss curves, epochs and predictions must agree before anything is timed.
 Inputs are scaled before the clock starts. BLAS, and steepest, have one thread.
@@ -124,7 +124,9 @@ def measurements(smoke: bool) -> Any:
         for method in ("predict",) if task.is_regression else ("predict", "predict_proba"):
             for rows in (1, 1797, MANY // 100 if smoke else MANY):
                 X, _ = task.data()
-                for text in (False,) if task.is_regression or method != "predict" else (False, True):
+                for text in (
+                    (False,) if task.is_regression or method != "predict" else (False, True)
+                ):
                     kind = "text" if text else "regression" if task.is_regression else "classes"
                     name = f"{method}, {kind}: {rows} x {X.shape[1]}"
                     yield name, predict(task, method, rows, text, smoke)

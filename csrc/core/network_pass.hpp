@@ -231,9 +231,13 @@ class NetworkPass {
             for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];
             return;
         }
-        constexpr Index ahead = 8;  // rows come from anywhere: ask for them early
+        // Rows come from anywhere: ask for them early, and for all of a short one. Of a long one the hardware
+        // finds the rest.
+        constexpr Index ahead = 12, line = 64 / static_cast<Index>(sizeof(T));
+        const Index asked = X.cols < 8 * line ? X.cols : 1;
         for (Index i = r0; i < r1; ++i) {
-            if (i + ahead < r1) __builtin_prefetch(X.row(rows_[i + ahead]));
+            if (i + ahead < r1)
+                for (Index j = 0; j < asked; j += line) __builtin_prefetch(X.row(rows_[i + ahead]) + j);
             copy_padded(to + i * input_stride_, X.row(rows_[i]), X.cols);
         }
     }

@@ -61,6 +61,26 @@ def network_forward(
 def network_output(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: str, output: str, /
 ) -> _Array | NotImplementedType: ...
+
+# What a network says of each row; None if X has an entry that is not finite. labels: (K,), not objects.
+def network_answer(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Inputs,
+    hidden: str,
+    answer: str,
+    n_threads: int,
+    /,
+) -> _Array | NotImplementedType | None: ...
+def network_classes(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Inputs,
+    hidden: str,
+    labels: _Array,
+    n_threads: int,
+    /,
+) -> _Array | NotImplementedType | None: ...
 def network_loss_gradient(
     weights: _Sequence,
     biases: _Sequence,

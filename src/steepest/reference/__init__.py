@@ -3,8 +3,8 @@
 Each function has the name, arguments and meaning of its twin in `steepest.kernels`. It computes in
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
-To read in this order: `losses`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
-`random`, `descent`.
+To read in this order: `losses`, `linear`, `polynomial`, `moments`, `network`, `prediction`,
+`optimizers`, `random`, `descent`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from .network import (
 )
 from .optimizers import optimizer_step
 from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
+from .prediction import network_answer, network_classes
 from .random import bounded_integer, permutation, philox, philox_draws
 
 __all__ = [
@@ -50,6 +51,8 @@ __all__ = [
     "moments_loss_gradient",
     "mse",
     "mse_gradient",
+    "network_answer",
+    "network_classes",
     "optimizer_step",
     "permutation",
     "philox",
