@@ -14,6 +14,7 @@ from tolerances import assert_close, in_float64
 import steepest as st
 from steepest import _native
 from steepest import reference as ref
+from steepest.estimators.labels import distinct, positions
 
 # Widths with outputs in either layout, one output and several; rows that are whole blocks, and rows that aren't.
 NETWORKS = ((5, 3), (5, 1), (1, 16, 1), (7, 20, 2), (64, 100, 10), (3, 33, 17), (4, 9, 8, 1))
@@ -29,7 +30,7 @@ PROBABILITIES = {
 LABELS = {
     "int64": np.array([3, -1, 7]),
     "int8": np.array([3, -1, 7], np.int8),
-    "float": np.array([0.5, 1.5, 2.5]),
+    "float": np.array([1.0, 2.0, 5.0]),
     "text": np.array(["maybe", "no", "of course"]),
     "bytes": np.array([b"a", b"bcd", b"ef"]),
     "object": np.array(["maybe", "no", "of course"], object),
@@ -140,11 +141,12 @@ def test_threads_change_no_bit(isa, rng, answer):
     assert _native.core.network_classes(weights, biases, X, "tanh", np.arange(10), 3) is None
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classifiers_say_what_scikit_learns_says(isa, rng, kind, n_classes):
     X = rng.standard_normal((300, 4))
-    y = LABELS[kind][(X[:, 0] > 0) * (n_classes - 1) + (n_classes == 3) * -(X[:, 1] > 0.5)]
+    y = LABELS[kind][np.digitize(X[:, 0], [0.0, 0.7][: n_classes - 1])]
     ours, theirs = (
         library.MLPClassifier((8,), max_iter=3, random_state=0).fit(X, y)
         for library in (st, sklearn.neural_network)
@@ -152,20 +154,19 @@ def test_classifiers_say_what_scikit_learns_says(isa, rng, kind, n_classes):
     rows = rng.standard_normal((700, 4))
     found, wanted = ours.predict(rows), theirs.predict(rows)
     np.testing.assert_array_equal(found, wanted)
-    assert found.dtype == wanted.dtype
+    assert found.dtype == ours.classes_.dtype
     np.testing.assert_allclose(ours.predict_proba(rows), theirs.predict_proba(rows), rtol=1e-8)
     np.testing.assert_allclose(
         ours.predict_log_proba(rows), theirs.predict_log_proba(rows), rtol=1e-8, atol=1e-10
     )
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
 @pytest.mark.parametrize("model", [st.MLPClassifier((4,), max_iter=2), st.LogisticRegression()])
 def test_bad_rows_are_named(isa, rng, model, method):
     X = rng.standard_normal((40, 3))
-    with np.testing.suppress_warnings() as quiet:
-        quiet.filter(UserWarning)
-        model.fit(X, X[:, 0] > 0)
+    model.fit(X, X[:, 0] > 0)
     bad = rng.standard_normal((600, 3))
     bad[517, 2] = np.nan
     with pytest.raises(ValueError, match="X must be finite, but row 517, column 2 is nan"):
@@ -182,3 +183,27 @@ def test_reference_names_the_class(rng):
     labels = np.array(list("abc"))
     found = ref.network_classes(weights, biases, X, "relu", labels)
     np.testing.assert_array_equal(found, labels[z.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "int64", "uint64", "float64", "U1"])
+@pytest.mark.parametrize("spread", [1, 3, 120])
+def test_labels_are_counted_as_numpy_counts_them(rng, kind, spread):
+    """In a table, or sorted: for every type, up to both ends of its range."""
+    y = rng.integers(0, spread + 1, 400)
+    labels = y.astype(kind) if kind != "U1" else np.array(list("abc"))[y % 3]
+    if kind.startswith(("int", "uint")):
+        ends = np.iinfo(kind)
+        shifted = [labels, (ends.max - y.astype(object)).astype(kind)]
+        shifted += [
+            (ends.min + y.astype(object)).astype(kind),
+            np.array([ends.min, ends.max], kind),
+        ]
+    else:
+        shifted = [labels]
+    for given in shifted:
+        classes, codes = np.unique(given, return_inverse=True)
+        np.testing.assert_array_equal(distinct(given), classes)
+        assert distinct(given).dtype == classes.dtype
+        np.testing.assert_array_equal(positions(given, classes), codes)
+        known = positions(given, classes[1:]) if len(classes) > 1 else codes[:0]
+        assert ((known >= 0) & (known < max(1, len(classes) - 1))).all()

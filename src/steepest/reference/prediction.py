@@ -79,4 +79,5 @@ def network_classes(
     array, (n,)
     """
     z, _ = relu_network_forward(weights, biases, X, activation=hidden)
-    return np.asarray(labels)[(z[:, 0] > 0).astype(int) if z.shape[1] == 1 else z.argmax(axis=1)]
+    codes = (z[:, 0] > 0).astype(int) if z.shape[1] == 1 else z.argmax(axis=1)
+    return np.take(labels, codes)
