@@ -1,4 +1,4 @@
-"""Whole calls beside scikit-learn, as users write them: ``fit`` and ``predict`` of the perceptrons, float64.
+"""Whole calls beside scikit-learn, as users write them: ``fit`` and ``predict``, default arguments, float64.
 
 Both train from the same random_state: so loss curves, epochs and predictions must agree before anything is timed.
 Inputs are scaled before the clock starts. BLAS, and steepest, have one thread.

@@ -21,7 +21,7 @@ Answer answer_named(const std::string& name) {
 // each other.
 template <class F>
 py::object with_network(const py::object& weights, const py::object& biases, const py::object& X,
-                        const std::string& hidden, bool padded_output, F&& use) {
+                        const py::object& hidden, bool padded_output, F&& use) {
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
@@ -31,8 +31,8 @@ py::object with_network(const py::object& weights, const py::object& biases, con
             NetworkConfig config;
             config.widths = widths_of(parameters->weights);
             if (matrix->cols != config.widths.front()) return not_implemented();
-            config.hidden = activation_named(hidden);
-            if (padded_output) config.loss = Loss::softmax;
+            config.hidden = hidden_activations(hidden, parameters->n_hidden());
+            if (padded_output) config.loss.kind = Loss::softmax;
             const Network<T> network(std::move(config));
             Buffer<T> theta(network.size());
             parameters->pack(network, theta.data());
@@ -43,7 +43,7 @@ py::object with_network(const py::object& weights, const py::object& biases, con
 
 // The answers, (n, columns); None if X has an entry that is not finite.
 py::object network_answer(const py::object& weights, const py::object& biases, const py::object& X,
-                          const std::string& hidden, const std::string& name, int n_threads) {
+                          const py::object& hidden, const std::string& name, int n_threads) {
     const Answer answer = answer_named(name);
     const bool by_rows = answer == Answer::softmax || answer == Answer::log_softmax;
     return with_network(
@@ -67,7 +67,7 @@ py::object network_answer(const py::object& weights, const py::object& biases, c
 
 // Of each row the entry of `labels` at its class, (n,); None if X has an entry that is not finite.
 py::object network_classes(const py::object& weights, const py::object& biases, const py::object& X,
-                           const std::string& hidden, const py::array& labels, int n_threads) {
+                           const py::object& hidden, const py::array& labels, int n_threads) {
     if (labels.ndim() != 1 || !is_plain(labels) || labels.dtype().kind() == 'O') return not_implemented();
     return with_network(
         weights, biases, X, hidden, false, [&](const auto& network, const auto& x, const auto* theta) {
