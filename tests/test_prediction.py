@@ -18,7 +18,7 @@ from steepest.estimators.labels import distinct, positions
 
 # Widths with outputs in either layout, one output and several; rows that are whole blocks, and rows that aren't.
 NETWORKS = ((5, 3), (5, 1), (1, 16, 1), (7, 20, 2), (64, 100, 10), (3, 33, 17), (4, 9, 8, 1))
-ROWS = (1, 8, 251, 253, 600)
+ROWS = (0, 1, 8, 251, 253, 600)
 PROBABILITIES = {
     "exponential": np.exp,
     "logistic": scipy.special.expit,
@@ -52,6 +52,9 @@ def test_the_output_is_the_networks(isa, dtype, rng, widths, n):
     found = _native.core.network_answer(weights, biases, X, "relu", "output", 1)
     np.testing.assert_array_equal(found, layers[-1])
     assert found.dtype == dtype
+    integers = X.astype(np.int64)
+    unread = _native.core.network_answer(weights, biases, integers, "relu", "output", 1)
+    assert unread is NotImplemented
     entries = sparse.csr_array(X)
     parts = entries.data, entries.indices, entries.indptr, np.zeros(widths[0], dtype)
     same = _native.core.network_answer(weights, biases, parts, "relu", "output", 1)

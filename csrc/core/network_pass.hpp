@@ -332,9 +332,9 @@ class NetworkPass {
     std::vector<Thread> threads_;
 };
 
-// Activations first_layer ... depth of the network for all rows of X, each into an array (n, width).
+// The activations of every layer for all rows of X, each into an array (n, width).
 template <class T>
-void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* theta, Index first_layer,
+void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* theta,
                     const std::vector<T*>& out) {
     const Dataset<T> data{.X = X};
     NetworkPass<T> pass(network, 1);
@@ -343,10 +343,10 @@ void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* thet
         const Index count = X.rows - first < block ? X.rows - first : block;
         pass.begin(data, Rows{nullptr, first, count});
         pass.forward(theta, 0, 0, count, nullptr);
-        for (Index l = first_layer; l <= network.depth(); ++l) {
+        for (Index l = 1; l <= network.depth(); ++l) {
             const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
             copy_rows(count, width, pass.activation(l), network.stride(l),
-                      out[static_cast<std::size_t>(l - first_layer)] + first * width, width);
+                      out[static_cast<std::size_t>(l - 1)] + first * width, width);
         }
     }
 }
