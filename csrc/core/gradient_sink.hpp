@@ -74,6 +74,10 @@ struct GradientSink {
 
     // Whether finish is a step that treats all parameters alike.
     bool only_steps() const { return step && !step->decays() && l2 == 0 && !no_bias && !measure; }
+    // Whether weights whose gradient is 0 stay as they are, and may be passed over.
+    bool passes_over_zeros() const {
+        return step && step->moves_alone() && at_once && first && last && l2 == 0 && !measure;
+    }
 
   private:
     void keep(Index offset, const T* piece, Index n) const {

@@ -42,6 +42,7 @@ struct SgdRule {
     SgdRule(const OptimizerConfig&, double learning_rate) : rate(static_cast<T>(learning_rate)) {}
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>*) const { x = fma(splat(-rate), g, x); }
+    STEEPEST_INLINE void operator()(T& x, T g) const { x = fma(-rate, g, x); }
 };
 
 // All three forms are v <- beta v + a g; x <- x - b v, or with Nesterov x <- x - b (beta v + a g):
@@ -170,6 +171,13 @@ class OptimizerStep {
                 apply_rule(rule, x_ + offset, gradient, slots, n);
             },
             rule_);
+    }
+
+    // Whether a parameter is moved by its gradient alone, so that a gradient of 0 leaves it where it is.
+    bool moves_alone() const { return std::holds_alternative<SgdRule<T>>(rule_); }
+    // The same step of one parameter, if it is moved so.
+    STEEPEST_INLINE void move(Index at, T gradient) const {
+        (*std::get_if<SgdRule<T>>(&rule_))(x_[at], gradient);
     }
 
   private:

@@ -139,7 +139,7 @@ def _check_lists(X: Any) -> None:
     except (TypeError, ValueError, OverflowError) as error:
         raise _invalid(X.format, f"needs lists of integers in rows ({error})") from None
     if lengths[0] != lengths[1]:
-        row = int(np.argmax(np.not_equal(*lengths)))
+        row = int(np.argmax(np.not_equal(lengths[0], lengths[1])))
         raise _invalid(
             X.format,
             f"has {lengths[0][row]} columns for {lengths[1][row]} entries in row {row}",
