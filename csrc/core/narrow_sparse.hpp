@@ -14,7 +14,8 @@ void narrow_sparse_forward(const DenseLayout<T>& layer, const SparseRows<T>& X, 
                            const T* theta, T* output, Index output_stride) {
     constexpr Index ahead = 4;
     for (Index i = 0; i < rows.count; ++i) {
-        if (rows.index && i + 2 * ahead < rows.count) X.prefetch(rows[i + ahead], rows[i + 2 * ahead]);
+        if (rows.index && i + 2 * ahead < rows.count + rows.following)
+            X.prefetch(rows[i + ahead], rows[i + 2 * ahead]);
         for (Index o = 0; o < layer.n_out; ++o) {
             const T* w = theta + layer.weights_offset + o * layer.columns;
             T lane[lanes<T>] = {};
