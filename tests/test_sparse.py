@@ -414,6 +414,11 @@ def test_a_frame_of_sparse_columns():
     model = case.model().fit(frame, y)
     assert model.feature_names_in_.tolist() == list(frame.columns)
     np.testing.assert_array_equal(model.predict(frame), case.model().fit(X, y).predict(X))
+    X[7, 2] = np.nan
+    bad = pd.DataFrame.sparse.from_spmatrix(sparse.csr_matrix(X), columns=frame.columns)
+    for call in (model.predict, model.predict_proba):
+        with pytest.raises(ValueError, match=r"row 7, column 2 is nan"):
+            call(bad)
 
 
 def test_threads_do_not_change_the_bits():

@@ -42,8 +42,8 @@ class NarrowSparseBackward {
         first_ = units * share / shares * piece_columns;
         const Index last = units * (share + 1) / shares * piece_columns;
         end_ = last < layer.columns ? last : layer.columns;
-        in_order_ = layer.n_out < few_outputs;
-        stride_ = in_order_ ? sum_chains : padded<T>(layer.n_out);
+        chained_ = layer.n_out < few_outputs;
+        stride_ = chained_ ? sum_chains : padded<T>(layer.n_out);
         sums.reserve((end_ - first_) * stride_);
         sums_ = sums.data();
     }
@@ -51,14 +51,14 @@ class NarrowSparseBackward {
     void run(PackBuffers<T>& buffers, PieceNorms& norms) {
         const bool sparse_step = steps_sparsely();
         if (sparse_step && rows_.count == 1) return step_of_one_row();
-        for (Index o = 0; o < layer_.n_out && in_order_; ++o) {
+        for (Index o = 0; o < layer_.n_out && chained_; ++o) {
             add_to_chains(o);
             if (sparse_step)
                 step_where_entries_are(o, 1);
             else
                 give_chains(o, buffers, norms);
         }
-        if (in_order_) return;
+        if (chained_) return;
         if (stride_ == lanes<T>)
             add_to_outputs<Lanes<T>::parts>();
         else
@@ -185,7 +185,7 @@ class NarrowSparseBackward {
             const Index base = layer_.weights_offset + o * layer_.columns + first_;
             for_entries(0, [&](Index k, T value) __attribute__((always_inline)) {
                 const T g = fma(d_z_[o], value, T(0));
-                sink_.step->move(base + k, in_order_ ? sum_of_chains(g, T(0), T(0), T(0)) : g);
+                sink_.step->move(base + k, chained_ ? sum_of_chains(g, T(0), T(0), T(0)) : g);
             });
         }
     }
@@ -196,7 +196,7 @@ class NarrowSparseBackward {
             for_entries(i, [&](Index k, T) __attribute__((always_inline)) {
                 T* const sum = sums_ + k * stride_;
                 for (Index q = 0; q < count; ++q) {
-                    const T g = in_order_ ? sum_of_chains(sum[0], sum[1], sum[2], sum[3]) : sum[q];
+                    const T g = chained_ ? sum_of_chains(sum[0], sum[1], sum[2], sum[3]) : sum[q];
                     sink_.step->move(base + (o + q) * layer_.columns + k, g);
                 }
                 for (Index q = 0; q < stride_; ++q) sum[q] = 0;
@@ -210,7 +210,7 @@ class NarrowSparseBackward {
     Index d_stride_;
     const GradientSink<T>& sink_;
     Index first_, end_, stride_;
-    bool in_order_;
+    bool chained_;
     T* sums_;  // (end - first, stride)
 };
 

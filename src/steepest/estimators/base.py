@@ -26,7 +26,6 @@ from steepest._validate import (
     Array,
     check_finite,
     check_thread_count,
-    is_true,
     plain,
 )
 from steepest.estimators.sparse import (
@@ -47,16 +46,22 @@ FLOAT_TYPES = (np.float64, np.float32)
 class Data:
     """Training or validation data as the core reads them.
 
-    X: (n, d), an array or sparse; y: (n, K) float or (n,) int64 classes; sample_weight: (n,) with mean 1, or None.
+    X: (n, d), an array, sparse, or what else has ``shape``, ``dtype`` and ``as_tuple``; y: (n, K) float or (n,)
+    int64 classes; sample_weight: (n,) with mean 1, or None.
     """
 
-    X: Inputs
+    X: Any
     y: Array
     sample_weight: Array | None = None
 
     def as_tuple(self) -> tuple[CoreInputs, Array, Array | None]:
         """Return (X, y, sample_weight) as the core takes them."""
         return core_inputs(self.X), self.y, self.sample_weight
+
+    def part(self, rows: Array) -> Data:
+        """Return some rows, (m,)."""
+        weights = self.sample_weight
+        return Data(self.X[rows], self.y[rows], None if weights is None else weights[rows])
 
 
 @dataclass
@@ -72,17 +77,6 @@ class NetworkState:
     slots: list[tuple[list[Array], list[Array]]] | None = None
     n_steps: int = 0
     n_epochs: int = 0
-
-    def copy(self) -> NetworkState:
-        """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
-        slots = self.slots
-        return NetworkState(
-            [plain(w, w.dtype) for w in self.weights],  # an estimator's user has these
-            [plain(b, b.dtype) for b in self.biases],
-            None if slots is None else [(list(w), list(b)) for w, b in slots],
-            self.n_steps,
-            self.n_epochs,
-        )
 
 
 @contextmanager
@@ -281,64 +275,12 @@ def descent_config(
             f"stop: a rule monitors {config['monitor']}, but there is no validation data; give "
             "validation_data to fit"
         )
+    config["restore_best"] = config.get("monitor", "loss") != "loss"
     if schedule is not None:
         if not isinstance(schedule, Schedule):
             raise TypeError(f"schedule must be one of steepest.schedules, but is {schedule!r}")
         config["schedule"] = schedule.config()
     return config
-
-
-RECORD_FIELDS = (
-    "epoch",
-    "step",
-    "loss",
-    "gradient_norm",
-    "learning_rate",
-    "seconds",
-    "validation_loss",
-    "validation_score",
-)
-
-
-def record_hook(
-    callbacks: Any,
-    verbose: Any,
-    name: str,
-    loss_scale: float = 1.0,
-) -> Callable[[tuple[Any, ...]], bool] | None:
-    """Return what the core calls after every epoch; None, which costs nothing, without callbacks."""
-    if callable(callbacks):
-        callbacks = [callbacks]
-    elif callbacks is None:
-        callbacks = []
-    elif not hasattr(callbacks, "__iter__"):
-        raise TypeError(f"callbacks must be callables that take a dict, but is {callbacks!r}")
-    else:
-        callbacks = list(callbacks)
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(
-                f"callbacks must be callables that take a dict, but one is {callback!r}"
-            )
-    if not callbacks and not verbose:
-        return None
-
-    def on_record(values: tuple[Any, ...]) -> bool:
-        record = dict(zip(RECORD_FIELDS, values, strict=True))
-        for key in ("validation_loss", "validation_score"):
-            if np.isnan(record[key]):
-                record[key] = None
-        record["loss"] *= loss_scale
-        if record["validation_loss"] is not None:
-            record["validation_loss"] *= loss_scale
-        if verbose:
-            print(f"{name}: epoch {record['epoch'] + 1}, loss {record['loss']:.8g}")
-        stop = False
-        for callback in callbacks:  # every one, even after one has asked to stop
-            stop |= is_true(callback(record))
-        return stop
-
-    return on_record
 
 
 def network_descent(
@@ -406,12 +348,3 @@ def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
-
-
-def linear_output(coef: Array, intercept: Array, X: Inputs) -> Array:
-    """Return X coef + intercept, (n, K), with coef (d, K) and intercept (K,)."""
-    weights, bias = plain(coef, X.dtype), plain(intercept, X.dtype)
-    output: Array = _native.core.network_output(
-        [weights], [bias], core_inputs(X), "identity", "identity"
-    )
-    return output

@@ -17,15 +17,22 @@ from steepest.estimators.base import (
     descent_config,
     history_of,
     random_seed,
-    record_hook,
 )
+from steepest.estimators.callbacks import (
+    AttributesAt,
+    CallbackSupport,
+    Hook,
+    Watch,
+)
+from steepest.estimators.parameters import check_random_state_parameter
+from steepest.estimators.penalties import elastic_net
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule, combined_config
 
 
-class ConvexModel(BaseEstimator):
+class ConvexModel(CallbackSupport, BaseEstimator):
     """Parameters, configuration and record of a model with one minimum.
 
     With all rows in every batch the descent is recorded by points and has converged by ``tol``; with mini-batches
@@ -42,11 +49,13 @@ class ConvexModel(BaseEstimator):
     max_epochs: int
     tol: float
     alpha: float
+    l1_ratio: float
     warm_start: bool
     random_state: Any
     callbacks: Sequence[Callable[[dict[str, Any]], Any]]
     verbose: bool
     n_threads: int | None
+    scoring: Any
 
     loss_: float
     loss_curve_: list[float]
@@ -54,9 +63,9 @@ class ConvexModel(BaseEstimator):
     n_iter_: int
     status_: str
 
-    def _penalty(self) -> float:
+    def _penalty(self) -> tuple[float, float]:
         check_threads(self.n_threads)
-        return check_number("alpha", self.alpha, low=0.0, finite=True)
+        return elastic_net(self.alpha, self.l1_ratio)
 
     def _is_full_batch(self, rows: int) -> bool:
         if self.batch_size is None:
@@ -68,6 +77,7 @@ class ConvexModel(BaseEstimator):
     ) -> dict[str, Any]:
         """Return the configuration of a descent on the rows of X (n, d)."""
         full = self._is_full_batch(X.shape[0])
+        check_random_state_parameter(self.random_state)
         limits: dict[str, Any] = {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
         if full:
             limits["gradient_tolerance"] = gradient_tolerance(self.tol, X)
@@ -92,23 +102,51 @@ class ConvexModel(BaseEstimator):
         counts = [limits.get(key, -1) for key in ("max_epochs", "max_steps")]
         return min((count for count in counts if count >= 0), default=math.inf)
 
-    def _hook(self, loss_scale: float = 1.0) -> Callable[[tuple[Any, ...]], bool] | None:
-        return record_hook(self.callbacks, self.verbose, type(self).__name__, loss_scale)
+    def _hook(
+        self,
+        watch: Watch,
+        config: dict[str, Any],
+        attributes_at: AttributesAt,
+        loss_scale: float = 1.0,
+    ) -> Hook | None:
+        if config["by_points"]:  # ends by ``tol``, long before the limit of steps
+            return watch.hook(attributes_at, loss_scale, task="step")
+        return watch.hook(attributes_at, loss_scale, n_tasks=config["max_epochs"])
 
     def _record(self, result: dict[str, Any], loss_scale: float = 1.0) -> None:
         """Set what a descent leaves beside the coefficients; losses times ``loss_scale`` are the user's."""
         self.history_ = history_of(result, loss_scale)
         self.loss_curve_ = self.history_["loss"].tolist()
-        end = (
-            min if result["status"] == "diverged" else last
-        )  # of the parameters that are given back
-        self.loss_ = end(self.loss_curve_) if self.loss_curve_ else float("nan")
+        self.loss_ = self._loss_at_end(result)
         self.n_iter_ = max(int(result["n_epochs"]), 1)
+
+    def _loss_at_end(self, result: dict[str, Any]) -> float:
+        """Return the recorded loss of the parameters that are given back."""
+        if not self.loss_curve_:
+            return float("nan")
+        if result["status"] == "diverged":
+            return min(self.loss_curve_)
+        by_validation = combined_config(self.stop, {}).get("monitor", "loss") != "loss"
+        return self.loss_curve_[result["best_epoch"] if by_validation else -1]
+
+    def _passes(self, epochs: Any, attributes: Sequence[str], fit: Callable[[Any], Any]) -> Any:
+        """Make passes over data for ``partial_fit``, each as if it were alone; return the result to report.
+
+        ``fit`` runs a descent with the estimator that it is given and returns its result.
+        """
+        for _ in range(check_integer("epochs", epochs, low=1)):
+            step = self._one_pass(attributes)
+            result = self._take_over(step, fit(step))
+            if result["exception"] is not None or result["status"] in ("diverged", "callback"):
+                break
+        return result
 
     def _one_pass(self, attributes: Sequence[str]) -> ConvexModel:
         """Return an estimator that makes one pass in the data's own units, from this one's fitted attributes."""
+        parameters = self.get_params(deep=False)
         settings = {"warm_start": True, "standardize": False, "max_epochs": 1}
-        step = type(self)(**{**self.get_params(deep=False), **settings})
+        settings = {name: value for name, value in settings.items() if name in parameters}
+        step = type(self)(**{**parameters, **settings})
         for name in attributes:
             if hasattr(self, name):
                 setattr(step, name, getattr(self, name))
@@ -130,21 +168,17 @@ def moments_descent(
     optimizer: Optimizer,
     moments: Any,
     validation: Any,
-    alpha: float,
+    l1: float,
+    l2: float,
     config: dict[str, Any],
     on_record: Callable[[tuple[Any, ...]], bool] | None,
 ) -> dict[str, Any]:
     """Run the compiled descent on the moments of the data; theta, (outputs, features), changes in place."""
     slots = [np.zeros_like(theta) for _ in optimizer.slots]
     result: dict[str, Any] = _native.core.moments_descent(
-        theta, slots, moments, validation, alpha, config, on_record
+        theta, slots, moments, validation, l1, l2, config, on_record
     )
     return result
-
-
-def last(values: list[float]) -> float:
-    """Return the last value."""
-    return values[-1]
 
 
 def gradient_tolerance(tol: float, X: Inputs) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
@@ -18,14 +18,16 @@ from steepest.estimators.base import (
     check_targets,
     check_threads,
     check_weights,
-    linear_output,
     network_descent,
     report_ending,
     require_fitted,
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.callbacks import Watch, watched
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
     default_optimizer,
@@ -41,19 +43,20 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
+class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, ConvexModel):
     r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
 
     The objective, reported in ``loss_curve_`` and differentiated, is
 
     .. math:: J = \frac{1}{NK} \sum_{ik} s_i (x_i \cdot w_k + b_k - y_{ik})^2
-              + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2
+              + \alpha \sum_{jk} \left( \rho\, |\sigma_j w_{jk}|
+              + \frac{1 - \rho}{2} (\sigma_j w_{jk})^2 \right)
 
-    with sample weights s scaled to mean 1. With ``standardize=True`` the descent runs in features of mean 0 and
-    variance 1, :math:`\sigma_j` is the standard deviation of feature j, and coefficients are mapped back: the
-    minimum without penalty is the same, and reaching it doesn't depend on the features' units. Without an
-    intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square. With
-    ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
+    with sample weights s scaled to mean 1 and :math:`\rho` = ``l1_ratio``. With ``standardize=True`` the descent
+    runs in features of mean 0 and variance 1, :math:`\sigma_j` is the standard deviation of feature j, and
+    coefficients are mapped back: the minimum without penalty is the same, and reaching it doesn't depend on the
+    features' units. Without an intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square.
+    With ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
 
     Full-batch descent needs the data once: where that is faster, by shape and limits alone, the same steps are made
     from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30 digits) and
@@ -69,7 +72,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
         data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
         for it). Of more than 4096 features there is only the largest curvature L, by power iteration: Nesterov
-        momentum 0.9 at the rate 1/L.
+        momentum 0.9 (with an L1 penalty 0.98) at the rate 1/L.
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
     schedule : Schedule, optional
@@ -86,7 +89,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         With a full batch the descent has converged where the gradient's norm, in standardised units, is at most
         this (and in float32 at most a few units of its precision).
     alpha : float, default 0
-        Strength of the L2 penalty.
+        Strength of the penalty.
     fit_intercept : bool, default True
         Whether b is fitted; otherwise 0.
     standardize : bool, default True
@@ -95,14 +98,24 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         Start from the coefficients of the last fit.
     random_state : int, RandomState or None, default None
         Seeds the order of the rows.
-    callbacks : sequence of callables, default ()
-        Each is called after every epoch with a dict ("epoch", "loss", "validation_loss", ...); returning True
-        stops the descent.
+    callbacks : sequence, default ()
+        Callables, each called after every epoch with a dict ("epoch", "loss", "validation_loss", ...); and objects
+        that follow scikit-learn's callback protocol, as for :meth:`set_callbacks`, to which each recorded epoch, or
+        step of a full batch, is a task. Returning True stops the descent.
     verbose : bool, default False
         Print the loss after every epoch.
     n_threads : int, optional
         How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
         does not depend on it.
+    l1_ratio : float in [0, 1], default 0
+        The part of the penalty that is L1: 0 is ridge regression, 1 the lasso, between them the elastic net. An L1
+        penalty is met by proximal steps, for every optimizer, and the coefficients that it holds are exactly 0. On
+        standardised features scikit-learn's ``ElasticNet(a, l1_ratio=r)`` has the minimum of ``alpha=2 * a``,
+        ``l1_ratio=r`` for one target, since its squared error is halved.
+    scoring : str or callable, optional
+        A scikit-learn scorer, by name or as scorer(estimator, X, y) -> float, evaluated after every epoch on
+        ``validation_data``: the validation score, in place of R^2. The rule
+        ``NoImprovement(monitor="validation_score")`` stops on it, and the best coefficients come back.
 
     Attributes
     ----------
@@ -111,13 +124,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
     intercept_ : float or array, (K,)
         b.
     loss_ : float
-        J at the end; for mini-batches the last epoch's mean.
+        J at the end; for mini-batches the last epoch's mean. Where a rule watched validation data, that of the
+        epoch whose coefficients came back.
     loss_curve_ : list of float
         J: with a full batch at each point from the start to the end, otherwise each epoch's mean over its
         batches, each measured before its step.
     history_ : dict of arrays
-        "loss", "gradient_norm", "learning_rate", "seconds", "validation_loss", "validation_score" (R^2). Losses
-        are in the units of y; the gradient's norm is that of the standardised problem which the descent sees.
+        "loss", "gradient_norm", "learning_rate", "seconds", and with validation data "validation_loss" (without
+        penalty) and "validation_score" (R^2, or by ``scoring``). Losses are in the units of y; the gradient's norm
+        is that of the standardised problem which the descent sees.
     n_iter_ : int
         Epochs.
     status_ : str
@@ -157,9 +172,11 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         standardize: bool = True,
         warm_start: bool = False,
         random_state: Any = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
+        l1_ratio: float = 0.0,
+        scoring: Any = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.optimizer = optimizer
@@ -177,6 +194,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.n_threads = n_threads
+        self.l1_ratio = l1_ratio
+        self.scoring = scoring
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -204,12 +223,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)
             targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
             weights = check_weights(sample_weight, inputs)
             validation = self._validation(validation_data, targets)
-            result = self._fit(inputs, targets, multi, weights, validation)
+            if validation is not None:
+                watch.validate_on(*validation_data)
+            result = self._fit(inputs, targets, multi, weights, validation, watch)
+            watch.finish(result)
         report_ending(self, result)
         return self
 
@@ -233,9 +255,10 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
         multi: bool,
         weights: Array | None,
         validation: Data | None,
+        watch: Watch,
         one_pass: bool = False,
     ) -> dict[str, Any]:
-        alpha = self._penalty()
+        l1, l2 = self._penalty()
         (n, d), K = X.shape, y.shape[1]
         full = self._is_full_batch(n)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
@@ -252,6 +275,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
+        l1 /= scaling.y_scale  # of weights in units of y_scale, in a loss in units of its square
         moments = scaling.moments(sums, self.fit_intercept) if by_moments else None
         if moments is not None and not moments.finite():
             moments = None
@@ -259,19 +283,28 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             training = scaling.apply(training)
         optimizer = self.optimizer
         if power:
-            largest = 2.0 / K * largest_curvature(training.X, weights, self.fit_intercept) + alpha
-            optimizer = SGD(1.0 / largest) if one_pass else nesterov(largest)
+            largest = 2.0 / K * largest_curvature(training.X, weights, self.fit_intercept) + l2
+            optimizer = SGD(1.0 / largest) if one_pass else nesterov(largest, l1)
         elif optimizer is None:
             optimizer = default_optimizer(
                 self.learning_rate,
-                lambda: scaling.hessian(sums, alpha, self.fit_intercept),
-                lambda: scaling.trace(sums, alpha, self.fit_intercept),
+                lambda: scaling.hessian(sums, l2, self.fit_intercept),
+                lambda: scaling.trace(sums, l2, self.fit_intercept),
                 full,
                 one_pass,
+                l1,
             )
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = self._start(d, K, X.dtype, scaling)
-        hook = self._hook(scaling.y_scale**2)
+
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
+            if moments is None:
+                end = parameters[0][0], parameters[1][0]
+            else:
+                end = unpacked(parameters.reshape(K, -1).T, start, self.fit_intercept)
+            return {**fitted(*scaling.restore(*end), multi), "n_iter_": max(epochs, 1)}
+
+        hook = self._hook(watch, config, attributes_at, scaling.y_scale**2)
         if moments is not None:
             held_out = None
             if validation is not None:
@@ -282,7 +315,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                     self.fit_intercept,
                 )
             end, result = moments_fit(
-                start, self.fit_intercept, optimizer, moments, held_out, alpha, config, hook
+                start, self.fit_intercept, optimizer, moments, held_out, (l1, l2), config, hook
             )
         else:
             state = NetworkState([start[0]], [start[1]])
@@ -295,16 +328,15 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
                     "output": "identity",
                     "loss": "squared",
                     "output_scale": 1.0 / K,
-                    "l2": alpha,
+                    "l1": l1,
+                    "l2": l2,
                     "no_bias": not self.fit_intercept,
                 },
                 config,
                 hook,
             )
             end = state.weights[0], state.biases[0]
-        coef, intercept = scaling.restore_finite(end, start, result)
-        self.coef_ = np.ascontiguousarray(coef.T) if multi else coef[:, 0]
-        self.intercept_ = intercept if multi else float(intercept[0])
+        self.__dict__.update(fitted(*scaling.restore_finite(end, start, result), multi))
         self._record(result, scaling.y_scale**2)
         return result
 
@@ -321,17 +353,22 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             return np.ascontiguousarray(weights, dtype), np.ascontiguousarray(bias, dtype)
         return np.zeros((d, K), dtype), np.zeros(K, dtype)
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
-        """Make one pass over more data, from the coefficients so far.
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1
+    ) -> LinearRegression:
+        """Make one pass over more data, or several, from the coefficients so far.
 
         Without the whole data there is nothing to standardise by: the pass runs in the features' own units, with
         the mean of the squared errors as its loss, whatever ``standardize`` says. ``learning_rate="auto"`` takes
-        the curvature of this data.
+        the curvature of this data. An optimizer starts afresh in each pass.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
+        epochs : int, default 1
+            How many passes; as many calls would do the same, bit for bit. (With an integer ``random_state`` each
+            pass has the same order of rows, with a RandomState each has a new one.)
 
         Returns
         -------
@@ -343,18 +380,27 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, ConvexModel):
             inputs = check_inputs(self, X, reset=first)
             targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
             weights = check_weights(sample_weight, inputs)
-            step = cast(LinearRegression, self._one_pass(("coef_", "intercept_")))
-            result = step._fit(inputs, targets, multi, weights, None, one_pass=True)
-            result = self._take_over(step, result)
+            result = self._passes(
+                epochs,
+                ("coef_", "intercept_"),
+                lambda step: step._fit(
+                    inputs,
+                    targets,
+                    multi,
+                    weights,
+                    None,
+                    Watch(step, X, y, whole_fit=False),
+                    one_pass=True,
+                ),
+            )
         report_ending(self, result)
         return self
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
         require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
-        prediction = linear_output(coef, intercept, inputs)
+        prediction = answers(self, X, [coef], [intercept])
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
     def __sklearn_tags__(self) -> Any:
@@ -369,7 +415,7 @@ def moments_fit(
     optimizer: Optimizer,
     moments: Any,
     held_out: Any,
-    alpha: float,
+    penalty: tuple[float, float],
     config: dict[str, Any],
     on_record: Callable[[tuple[Any, ...]], bool] | None,
 ) -> tuple[tuple[Array, Array], dict[str, Any]]:
@@ -380,9 +426,22 @@ def moments_fit(
     weights, bias = start
     rows = [bias[None], weights] if intercept else [weights]
     theta = np.ascontiguousarray(np.concatenate(rows).T, dtype=np.float64)
-    result = moments_descent(theta, optimizer, moments, held_out, alpha, config, on_record)
-    end = theta.T.astype(weights.dtype)
-    return ((end[1:], end[0]) if intercept else (end, bias)), result
+    result = moments_descent(theta, optimizer, moments, held_out, *penalty, config, on_record)
+    return unpacked(theta.T, start, intercept), result
+
+
+def unpacked(theta: Array, like: tuple[Array, Array], intercept: bool) -> tuple[Array, Array]:
+    """Return the weights (d, K) and intercepts (K,) in theta, ([1 +] d, K), in the dtype of those alike."""
+    weights, bias = like
+    end = theta.astype(weights.dtype)
+    return (end[1:], end[0]) if intercept else (end, bias)
+
+
+def fitted(coef: Array, intercept: Array, multi: bool) -> dict[str, Any]:
+    """Return the fitted attributes for coefficients (d, K) and intercepts (K,) in the data's own units."""
+    if multi:
+        return {"coef_": np.ascontiguousarray(coef.T), "intercept_": intercept}
+    return {"coef_": coef[:, 0], "intercept_": float(intercept[0])}
 
 
 def standardised(values: Array, mean: Array, scale: Any) -> Array:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest import _native, kernels
+from steepest import _native
 from steepest._validate import Array, check_number
 from steepest.estimators.base import (
     Data,
@@ -18,15 +18,18 @@ from steepest.estimators.base import (
     check_inputs,
     check_threads,
     check_weights,
-    linear_output,
     network_descent,
     report_ending,
     require_fitted,
     unchanged_on_error,
     validation_parts,
 )
+from steepest.estimators.callbacks import Watch, watched
+from steepest.estimators.class_weights import class_weighted, refuse_balanced
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling
+from steepest.estimators.prediction import answers, labels
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
     curvature_range,
@@ -40,24 +43,24 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LogisticRegression(ClassifierMixin, ConvexModel):
+class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     r"""Logistic regression by gradient descent; softmax for more than two classes.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy
 
-    .. math:: J = -\frac1N \sum_i s_i \log p_{i, y_i} + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2, \qquad
-              p_i = \operatorname{softmax}(x_i W + b)
+    .. math:: J = -\frac1N \sum_i s_i \log p_{i, y_i} + \alpha \sum_{jk} \left( \rho\, |\sigma_j w_{jk}|
+              + \frac{1 - \rho}{2} (\sigma_j w_{jk})^2 \right), \qquad p_i = \operatorname{softmax}(x_i W + b)
 
-    computed from the logits by log-sum-exp, with sample weights s scaled to mean 1; for two classes one logit and
-    the logistic function. :math:`\sigma_j` is the standard deviation of feature j with ``standardize=True`` and 1
-    otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
+    with :math:`\rho` = ``l1_ratio``, computed from the logits by log-sum-exp, with sample weights s scaled to mean
+    1; for two classes one logit and the logistic function. :math:`\sigma_j` is the standard deviation of feature j
+    with ``standardize=True`` and 1 otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
 
     Parameters
     ----------
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
         cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
-        0.9 (mini-batches: a rate that is stable).
+        0.9, or 0.98 with an L1 penalty (mini-batches: a rate that is stable).
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
@@ -65,9 +68,15 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     tol : float, default 1e-6
         With a full batch the descent has converged where the gradient's norm is at most this.
     alpha : float, default 1e-4
-        Strength of the L2 penalty. Without any, separable classes drive the weights to infinity.
-    callbacks, verbose, n_threads
+        Strength of the penalty. Without any, separable classes drive the weights to infinity. scikit-learn's C is
+        1 / (N alpha), on standardised features.
+    callbacks, verbose, n_threads, l1_ratio
         As in :class:`LinearRegression`.
+    class_weight : dict or "balanced", optional
+        Weights of the classes, by label (1 for those that are not named), which multiply those of the rows.
+        "balanced" gives each class the same sum of weights. Validation data are measured without.
+    scoring : str or callable, optional
+        As in :class:`LinearRegression`; by default accuracy.
 
     Attributes
     ----------
@@ -76,7 +85,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     coef_ : array, (1, d) for two classes, otherwise (K, d)
     intercept_ : array, (1,) or (K,)
     loss_, loss_curve_, history_, n_iter_, status_, n_features_in_, feature_names_in_
-        As in :class:`LinearRegression`; the validation score is the accuracy.
+        As in :class:`LinearRegression`; the validation score is the accuracy, or by ``scoring``.
 
     References
     ----------
@@ -104,9 +113,12 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         standardize: bool = True,
         warm_start: bool = False,
         random_state: Any = None,
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
+        l1_ratio: float = 0.0,
+        class_weight: Any = None,
+        scoring: Any = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.optimizer = optimizer
@@ -124,6 +136,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.n_threads = n_threads
+        self.l1_ratio = l1_ratio
+        self.class_weight = class_weight
+        self.scoring = scoring
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -151,7 +166,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)
             labels, classes = check_labels(y, inputs.shape[0])
             if len(classes) < 2:
@@ -160,17 +175,18 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                     "(1 class)"
                 )
             codes = encode(labels, classes)
-            result = self._fit(inputs, classes, codes, sample_weight, validation_data, 1.0)
+            result = self._fit(inputs, classes, codes, sample_weight, validation_data, 1.0, watch)
+            watch.finish(result)
         report_ending(self, result)
         return self
 
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, epochs: int = 1
     ) -> LogisticRegression:
-        """Make one pass over more data, from the coefficients so far.
+        """Make one pass over more data, or several, from the coefficients so far.
 
         The pass runs in the features' own units, whatever ``standardize`` says, since there is no whole data to
-        standardise by.
+        standardise by; nor to balance by, so that ``class_weight="balanced"`` is refused.
 
         Parameters
         ----------
@@ -178,6 +194,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
             As in :meth:`fit`.
         classes : array, (K,), optional
             All labels that will ever be seen; needed in the first call.
+        epochs : int, default 1
+            How many passes, as in :meth:`LinearRegression.partial_fit`.
 
         Returns
         -------
@@ -186,6 +204,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         """
         with unchanged_on_error(self):
             first = not hasattr(self, "coef_")
+            refuse_balanced(self.class_weight)
             if first and classes is None:
                 raise ValueError("classes must be given in the first call of partial_fit")
             inputs = check_inputs(self, X, reset=first)
@@ -194,9 +213,19 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                 require_same_classes(classes, self.classes_)
             known = np.unique(classes) if first else self.classes_
             codes = encode(labels, known)
-            step = cast(LogisticRegression, self._one_pass(("coef_", "intercept_", "classes_")))
-            result = step._fit(inputs, known, codes, sample_weight, None, 0.1)
-            result = self._take_over(step, result)
+            result = self._passes(
+                epochs,
+                ("coef_", "intercept_", "classes_"),
+                lambda step: step._fit(
+                    inputs,
+                    known,
+                    codes,
+                    sample_weight,
+                    None,
+                    0.1,
+                    Watch(step, X, y, whole_fit=False),
+                ),
+            )
         report_ending(self, result)
         return self
 
@@ -208,11 +237,15 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         sample_weight: Any,
         validation_data: Any,
         rate_scale: float,
+        watch: Watch,
     ) -> dict[str, Any]:
-        alpha = self._penalty()
+        l1, l2 = self._penalty()
         full = self._is_full_batch(X.shape[0])
         outputs = 1 if len(classes) == 2 else len(classes)
         weights = check_weights(sample_weight, X)
+        if self.class_weight is not None:
+            labels = classes[codes]
+            weights = check_weights(class_weighted(self.class_weight, labels, classes, weights), X)
         zero = np.zeros((X.shape[0], 1), X.dtype)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         power = automatic and full and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
@@ -229,12 +262,13 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, scaling, classes, outputs, X.dtype)
+            watch.validate_on(*validation_data)
         optimizer = self.optimizer
         if power:
             largest = largest_curvature(training.X, weights, self.fit_intercept)
-            optimizer = nesterov(curvature_bound(outputs) * largest + alpha)
+            optimizer = nesterov(curvature_bound(outputs) * largest + l2, l1)
         elif optimizer is None:
-            optimizer = self._default_optimizer(scaling, sums, alpha, outputs, full, rate_scale)
+            optimizer = self._default_optimizer(scaling, sums, l1, l2, outputs, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
@@ -248,6 +282,16 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                 )
             coef, bias = scaling.invert(self.coef_.T, self.intercept_)
             start = (np.ascontiguousarray(coef, X.dtype), np.ascontiguousarray(bias, X.dtype))
+
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
+            coef, intercept = scaling.restore(parameters[0][0], parameters[1][0])
+            return {
+                "classes_": classes,
+                "coef_": np.ascontiguousarray(coef.T),
+                "intercept_": intercept,
+                "n_iter_": max(epochs, 1),
+            }
+
         state = NetworkState([start[0]], [start[1]])
         result = network_descent(
             state,
@@ -257,11 +301,12 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                 "hidden": "identity",
                 "output": "identity",
                 "loss": "logistic" if outputs == 1 else "softmax",
-                "l2": alpha,
+                "l1": l1,
+                "l2": l2,
                 "no_bias": not self.fit_intercept,
             },
             config,
-            self._hook(),
+            self._hook(watch, config, attributes_at),
         )
         end = state.weights[0], state.biases[0]
         coef, intercept = scaling.restore_finite(end, start, result)
@@ -275,7 +320,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         self,
         scaling: Scaling,
         sums: Any,
-        alpha: float,
+        l1: float,
+        l2: float,
         outputs: int,
         full: bool,
         rate_scale: float,
@@ -285,9 +331,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         bound = curvature_bound(outputs)
         if not full:
             trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
-            return SGD(0.5 * rate_scale / (trace + alpha))
+            return SGD(0.5 * rate_scale / (trace + l2))
         _, largest = curvature_range(0.5 * bound * scaling.hessian(sums, 0.0, self.fit_intercept))
-        return nesterov(largest + alpha)
+        return nesterov(largest + l2, l1)
 
     def _validation(
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any
@@ -302,26 +348,30 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         scaled.y = class_targets(encode(labels, classes), outputs, inputs.dtype)
         return scaled
 
+    def _answers(self, X: Any, answer: str) -> Array:
+        """Return what is made of the logits, (n, K); see :func:`steepest.estimators.prediction.answers`."""
+        return answers(self, X, [self.coef_.T], [self.intercept_], answer)
+
     def decision_function(self, X: Any) -> Array:
         """Return the logits, (n,) for two classes, otherwise (n, K)."""
         require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
-        logits = linear_output(self.coef_.T, self.intercept_, inputs)
+        logits = self._answers(X, "output")
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, (n, K)."""
-        return probabilities(self.decision_function(X))
+        require_fitted(self)
+        return self._answers(X, "two_classes" if len(self.intercept_) == 1 else "softmax")
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities, (n, K)."""
-        return log_probabilities(self.decision_function(X))
+        """Return the logarithms of the probabilities, (n, K); finite where those underflow."""
+        require_fitted(self)
+        return self._answers(X, "log_two_classes" if len(self.intercept_) == 1 else "log_softmax")
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n,)."""
-        logits = self.decision_function(X)
-        best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
-        return self.classes_.take(best)
+        require_fitted(self)
+        return labels(self, X, [self.coef_.T], [self.intercept_], self.classes_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -381,23 +431,3 @@ def class_targets(codes: Array, outputs: int, dtype: Any) -> Array:
     if outputs == 1:
         return np.ascontiguousarray(codes[:, None], dtype=dtype)
     return np.ascontiguousarray(codes, dtype=np.int64)
-
-
-def log_probabilities(logits: Array) -> Array:
-    """Return the logarithms of :func:`probabilities`, from the logits: finite where those underflow."""
-    if logits.ndim == 1:
-        logits = np.stack([np.zeros_like(logits), logits], axis=1)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def probabilities(logits: Array) -> Array:
-    """Return softmax probabilities (n, K) of logits (n, K), or logistic ones (n, 2) of logits (n,)."""
-    if logits.ndim == 2:
-        return kernels.softmax(logits)
-    positive = np.empty((logits.shape[0], 2), logits.dtype)
-    # exp of what is not positive: no overflow on either side
-    small = np.exp(-np.abs(logits))
-    positive[:, 1] = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
-    positive[:, 0] = np.where(logits >= 0, small / (1 + small), 1 / (1 + small))
-    return positive

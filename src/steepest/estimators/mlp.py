@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from steepest import kernels
 from steepest._validate import (
     Array,
     check_choice,
 )
 from steepest.estimators.base import (
     check_targets,
+    check_weights,
+    require_fitted,
     unchanged_on_error,
 )
+from steepest.estimators.class_weights import class_weighted, refuse_balanced
+from steepest.estimators.given_layers import given_layers
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.logistic import (
     check_labels,
     encode,
-    log_probabilities,
-    probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
+from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -35,14 +39,17 @@ from steepest.stopping import StopRule
 PARAMETERS = """
     hidden_layer_sizes : tuple of int, default (100,)
         Widths of the hidden layers; () is the linear model.
-    activation : {"relu", "identity", "logistic", "tanh"}, default "relu"
-        Of the hidden layers.
+    activation : {"relu", "identity", "logistic", "tanh"} or sequence of these, default "relu"
+        Of the hidden layers; beyond scikit-learn, a sequence has one for each. The initial weights and biases are
+        uniform within sqrt(c / (n_in + n_out)), where c is 2 for a logistic layer and 6 for the others; the output
+        layer has the c of the last hidden one.
     solver : {"adam", "sgd", "lbfgs"}, default "adam"
         "adam" is ``Adam(learning_rate_init, beta_1, beta_2, epsilon, epsilon_hat=True)``; "sgd" is
         ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
         SciPy's L-BFGS-B on the full batch, with the compiled loss and gradient.
-    alpha : float, default 1e-4
-        Strength of the L2 penalty on the weights, divided by B, the rows of each batch.
+    alpha : float or sequence of float, default 1e-4
+        Strength of the penalty on the weights, divided by B, the rows of each batch. Beyond scikit-learn: a
+        sequence has one for each layer of weights, ``len(hidden_layer_sizes) + 1`` of them.
     batch_size : int or "auto", default "auto"
         Rows for a step; "auto" is min(200, n).
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
@@ -61,8 +68,8 @@ PARAMETERS = """
         the same training.
     tol : float, default 1e-4
         An epoch improves when it is better than the best so far by more than this.
-    verbose : bool, default False
-        Print the loss after every epoch.
+    verbose : bool or int, default False
+        Print what scikit-learn prints: each epoch's loss, its validation score, and what ends or slows the descent.
     warm_start : bool, default False
         Start from the weights of the last fit, with a fresh optimizer; patience and the best loss or score go on.
     momentum, nesterovs_momentum : default 0.9, True
@@ -70,10 +77,10 @@ PARAMETERS = """
     early_stopping : bool, default False
         Hold out a part of the data and stop on its score; the best weights are restored.
     validation_fraction : float, default 0.1
-        The part that is held out.
+        The part that is held out; above 0 for that.
     beta_1, beta_2, epsilon : default 0.9, 0.999, 1e-8
         Of "adam".
-    n_iter_no_change : int, default 10
+    n_iter_no_change : int or inf, default 10
         The descent ends when more epochs in a row than this have not improved.
     max_fun : int, default 15000
         Limit of function calls of "lbfgs".
@@ -83,12 +90,36 @@ PARAMETERS = """
         Beyond scikit-learn: factor of the learning rate.
     stop : sequence of StopRule, default ()
         Beyond scikit-learn: more stop rules; a ``NoImprovement`` replaces ``tol`` and ``n_iter_no_change``.
-    callbacks : sequence of callables, default ()
-        Beyond scikit-learn: each is called after every epoch with a dict ("epoch", "loss", "validation_loss",
-        "validation_score", ...); returning True stops the descent.
+    callbacks : sequence, default ()
+        Beyond scikit-learn: callables, each called after every epoch (L-BFGS: iteration) with a dict ("epoch",
+        "loss", "validation_loss", "validation_score", ...); and objects that follow scikit-learn's callback
+        protocol, as for :meth:`set_callbacks`, to which each epoch is a task. Returning True stops the descent.
     n_threads : int, optional
         How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
         does not depend on it.
+    dropout : float or sequence of float, default 0.0
+        Beyond scikit-learn: the probability, in [0, 1), with which a hidden unit is 0 in a step of training, for
+        all hidden layers or one for each (Srivastava et al., 2014); those that stay are multiplied by 1 / (1 - p),
+        so that nothing needs a factor when predicting. p is rounded to 65536ths. The loss of a step, and so
+        ``loss_curve_``, is that of the thinned network, the one that is differentiated; validation and predictions
+        use all units. The masks are a function of ``random_state``, the step, the row's place in the batch and the
+        unit, and go on in ``partial_fit`` and with ``warm_start``. Not for "lbfgs".
+    l1_ratio : float in [0, 1] or sequence of them, default 0
+        Beyond scikit-learn: the part of the penalty that is L1, of all layers or of each. It is met by proximal
+        steps, for every optimizer, and the weights that it holds are exactly 0. Not for "lbfgs".
+"""
+
+SCORING_PARAMETER = """    scoring : str or callable, optional
+        Beyond scikit-learn: a scorer, by name or as scorer(estimator, X, y) -> float, evaluated after every epoch
+        on ``validation_data`` or on what ``early_stopping`` holds out: the validation score, in place of {default}.
+        ``early_stopping`` and the rule ``NoImprovement(monitor="validation_score")`` stop on it; whatever ends the
+        descent, the best weights by it come back.
+"""
+
+CLASS_WEIGHT_PARAMETER = """    class_weight : dict, list of dict or "balanced", optional
+        Beyond scikit-learn: weights of the classes, by label (1 for those that are not named), which multiply
+        those of the rows. "balanced" gives each class the same sum of weights. For several labels a list of dicts
+        by 0 and 1, one a label, whose weights are multiplied. Validation data are measured without.
 """
 
 LOSS_PARAMETER = """
@@ -96,36 +127,49 @@ LOSS_PARAMETER = """
         What is minimised; "poisson" models counts by their logarithm."""
 
 
+def plain_labels(labels: Array) -> Array:
+    """Return labels as scikit-learn's MLP keeps them: objects as what NumPy makes of them, such as texts."""
+    return np.asarray(labels.tolist()) if labels.dtype.kind == "O" else labels
+
+
 class MLPRegressor(  # noqa: D101 - the docstring is put together below
     MultiOutputMixin, RegressorMixin, MultiLayerPerceptron
 ):
     __doc__ = (
-        r"""Regression with a feed-forward network.
+        r"""Regression with a feed-forward network; takes the place of scikit-learn's MLPRegressor.
+
+    Arguments, methods and fitted attributes mean what they mean there, and the same integer ``random_state`` gives
+    the same training. :meth:`from_sklearn` and :meth:`to_sklearn` convert.
 
     The objective on a batch of B rows, reported and differentiated, is half the squared error, summed over the
     outputs, with scikit-learn's penalty:
 
-    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
+    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{B}
+              \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
-    scikit-learn trains on the same and reports the squared error divided by the number of outputs (its issue 8349);
-    the loss reported here is the one that is differentiated, and ``tol`` is compared as there.
-    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
-    :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+    with :math:`\rho` = ``l1_ratio``, by default 0. scikit-learn trains on the same and reports the squared error
+    divided by the number of outputs (its issue 8349); the loss reported here is the one that is differentiated, and
+    ``tol`` is compared as there. With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu)
+    - y + \mu`, of the mean :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step.
 
     Parameters
     ----------"""
         + LOSS_PARAMETER
         + PARAMETERS
+        + SCORING_PARAMETER.format(default="R^2")
         + """
     Attributes
     ----------
     coefs_, intercepts_ : lists of arrays
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
-        As in scikit-learn's MLPRegressor. The validation score is R^2.
+        As in scikit-learn's MLPRegressor. The validation score is R^2, or by ``scoring``; there are scores with
+        ``validation_data``, too. With "lbfgs" ``loss_curve_`` has the loss of each evaluation, which scikit-learn
+        does not keep.
     history_ : dict of arrays
-        "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and with validation data
-        "validation_loss" (without penalty) and "validation_score".
+        One number an epoch: "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and
+        with validation data "validation_loss" (without penalty) and "validation_score".
     status_ : str
         Why the descent ended; see :mod:`steepest.stopping`.
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
@@ -137,10 +181,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         self,
         loss: str = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -163,8 +207,11 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
         stop: Sequence[StopRule] = (),
-        callbacks: Sequence[Callable[[dict[str, Any]], Any]] = (),
+        callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
+        l1_ratio: float | Sequence[float] = 0.0,
+        scoring: Any = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
@@ -195,12 +242,18 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             stop=stop,
             callbacks=callbacks,
             n_threads=n_threads,
+            dropout=dropout,
+            l1_ratio=l1_ratio,
+            scoring=scoring,
         )
         self.loss = loss
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("loss", self.loss, ("squared_error", "poisson"))
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
-        check_choice("loss", self.loss, ("squared_error", "poisson"))
         if self.loss == "poisson" and (targets < 0).any():
             row = int(np.argmax((targets < 0).any(axis=1)))
             raise ValueError(
@@ -221,30 +274,50 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         return targets.shape[1], "squared", "identity"
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Train for one epoch on more data, from where the last call ended: optimizer state included.
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1) -> Any:
+        """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` is 1.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
+        ``intercepts_`` as they are, also where arrays were replaced; the optimizer's moments go on.
 
         Parameters
         ----------
         X, y, sample_weight
             As in :meth:`fit`.
+        epochs : int, default 1
+            Beyond scikit-learn. With a RandomState as many calls would do the same, bit for bit; an integer
+            ``random_state`` gives one stream of shuffles for all epochs of a call.
 
         Returns
         -------
         MLPRegressor
             Itself.
         """
-        return self._after_epoch(self._partial_fit(X, y, sample_weight))
+        return self._after_epoch(self._partial_fit(X, y, sample_weight, epochs))
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
-        output = self._forward(X)
-        if self.out_activation_ == "exp":
-            output = np.exp(output)
+        require_fitted(self)
+        output = self._answers(X, "exponential" if self.out_activation_ == "exp" else "output")
         return output if output.shape[1] > 1 else output[:, 0]
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the derivatives of the prediction by the inputs, from the compiled backward pass.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+
+        Returns
+        -------
+        array, (n, d) for one target, (n, K, d) for several
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that
+            of the mean, exp f. ReLU'(0) is 0.
+        """
+        require_fitted(self)
+        return network_input_gradient(self, X, self.out_activation_)
 
 
 class MLPClassifier(  # noqa: D101 - the docstring is put together below
@@ -253,17 +326,25 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     __doc__ = (
         r"""Classification with a feed-forward network: softmax, or logistic for two classes and for several labels.
 
+    It takes the place of scikit-learn's MLPClassifier: arguments, methods and fitted attributes mean what they mean
+    there, and the same integer ``random_state`` gives the same training. :meth:`from_sklearn` and
+    :meth:`to_sklearn` convert.
+
     The objective on a batch of B rows, reported and differentiated, is the cross-entropy, computed from logits,
     with scikit-learn's penalty (for several labels it is summed over the outputs):
 
-    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{2B} \lVert W \rVert^2
+    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{B}
+              \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
-    ``loss_curve_`` has each epoch's mean over its batches, each measured before its step. scikit-learn's is the
-    same except where the probability of the true class is below the last digit of 1: there it is cut off.
+    with :math:`\rho` = ``l1_ratio``, by default 0. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step. scikit-learn's is the same except where the probability of the true class is below the
+    last digit of 1: there it is cut off.
 
     Parameters
     ----------"""
         + PARAMETERS
+        + CLASS_WEIGHT_PARAMETER
+        + SCORING_PARAMETER.format(default="the accuracy")
         + """
     Attributes
     ----------
@@ -272,13 +353,90 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     coefs_, intercepts_ : lists of arrays
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
-        As in scikit-learn's MLPClassifier. The validation score is the accuracy.
+        As in scikit-learn's MLPClassifier. The validation score is the accuracy, or by ``scoring``; there are
+        scores with ``validation_data``, too.
     history_, status_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in :class:`MLPRegressor`.
     """
     )
 
+    _sparse_labels = False  # whether the labels in training were a sparse matrix
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float | Sequence[float] = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Optimizer | None = None,
+        schedule: Schedule | None = None,
+        stop: Sequence[StopRule] = (),
+        callbacks: Sequence[Any] = (),
+        n_threads: int | None = None,
+        dropout: Any = 0.0,
+        l1_ratio: float | Sequence[float] = 0.0,
+        class_weight: Any = None,
+        scoring: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            optimizer=optimizer,
+            schedule=schedule,
+            stop=stop,
+            callbacks=callbacks,
+            n_threads=n_threads,
+            dropout=dropout,
+            l1_ratio=l1_ratio,
+            scoring=scoring,
+        )
+        self.class_weight = class_weight
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
+        sparse_labels = issparse(y)
+        if sparse_labels:
+            y = y.toarray()
         y = y if y is None else np.asarray(y)
         multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
         if multilabel:
@@ -291,6 +449,9 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             classes = np.arange(indicators.shape[1])
         else:
             labels, classes = check_labels(y, X.shape[0])
+            labels, classes = plain_labels(labels), plain_labels(classes)
+        if reset or not hasattr(self, "coefs_"):
+            self._sparse_labels = sparse_labels
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -303,6 +464,17 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         if len(self.classes_) <= 2:
             return np.ascontiguousarray(codes[:, None], dtype=X.dtype)
         return np.ascontiguousarray(codes, dtype=np.int64)
+
+    def _training_weights(
+        self, targets: Array, sample_weight: Array | None, X: Inputs
+    ) -> Array | None:
+        if self.class_weight is None:
+            return sample_weight
+        labels = targets
+        if targets.ndim == 1 or targets.shape[1] == 1:
+            labels = self.classes_[targets.reshape(-1).astype(np.intp)]
+        weights = class_weighted(self.class_weight, labels, self.classes_, sample_weight)
+        return check_weights(weights, X, scaled=False)
 
     def _output(self, targets: Array) -> tuple[int, str, str]:
         if targets.ndim == 2:
@@ -319,11 +491,14 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         return targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else None
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
-        """Train for one epoch on more data, from where the last call ended: optimizer state included.
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, epochs: int = 1
+    ) -> Any:
+        """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` is 1.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
+        ``intercepts_`` as they are, also where arrays were replaced; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -331,6 +506,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             As in :meth:`fit`.
         classes : array, (K,), optional
             All labels that will ever be seen; needed in the first call.
+        epochs : int, default 1
+            As in :meth:`MLPRegressor.partial_fit`.
 
         Returns
         -------
@@ -338,40 +515,76 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             Itself.
         """
         with unchanged_on_error(self):
+            refuse_balanced(self.class_weight)
             if not hasattr(self, "classes_"):
                 if classes is None:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
-                self.classes_ = np.unique(classes)
+                self.classes_ = np.unique(plain_labels(np.asarray(classes)))
             else:
                 require_same_classes(classes, self.classes_)
-            result = self._partial_fit(X, y, sample_weight)
+            result = self._partial_fit(X, y, sample_weight, epochs)
         return self._after_epoch(result)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
-        logits = self._forward(X)
+        require_fitted(self)
         if self.out_activation_ == "softmax":
-            return kernels.softmax(logits)
-        if logits.shape[1] == 1:
-            both = probabilities(logits[:, 0])
-            return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
-        return np.stack([probabilities(column)[:, 1] for column in logits.T], axis=1)
+            return self._answers(X, "softmax")
+        if self.n_outputs_ > 1:
+            return self._answers(X, "logistic")
+        both = self._answers(X, "two_classes")
+        return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
-        logits = self._forward(X)
+        require_fitted(self)
         if self.out_activation_ == "softmax":
-            return log_probabilities(logits)
-        if logits.shape[1] == 1 and len(self.classes_) == 2:
-            return log_probabilities(logits[:, 0])
+            return self._answers(X, "log_softmax")
+        if self.n_outputs_ == 1 and len(self.classes_) == 2:
+            return self._answers(X, "log_two_classes")
         return np.log(self.predict_proba(X))
 
-    def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
-        logits = self._forward(X)
-        if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
-        if logits.shape[1] == 1:
-            positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
-            return np.asarray(self.classes_.take(positive.astype(int)))
-        return (logits > 0).astype(int)
+    def input_gradient(self, X: Any, output: str = "probability") -> Array:
+        """Return the derivatives of what the network says with respect to its inputs, by the backward pass.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+        output : {"probability", "logit"}, default "probability"
+            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or
+            their logits, the last layer's values before softmax or the logistic function, as saliency maps use
+            them: they don't vanish where the network is sure.
+
+        Returns
+        -------
+        array, (n, d) for two classes, (n, K, d) for more and for several labels
+            Entry [i, k, j] is the derivative of output k by X[i, j], dense and in X's dtype. With two classes it is
+            that of ``classes_[1]``, whose logit is the only one; the other probability's is its negative.
+            ReLU'(0) is 0.
+
+        Raises
+        ------
+        ValueError
+            If ``output`` is neither word.
+        """
+        require_fitted(self)
+        check_choice("output", output, ("probability", "logit"))
+        gradient = network_input_gradient(
+            self, X, self.out_activation_ if output == "probability" else "identity"
+        )
+        if output == "probability" and len(self.classes_) == 1 and self.n_outputs_ == 1:
+            return np.zeros_like(gradient)  # it is 1 everywhere
+        return gradient
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K).
+
+        As in scikit-learn these are sparse (CSR) if the labels in training were.
+        """
+        require_fitted(self)
+        if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
+            indicators = (self._answers(X, "output") > 0).astype(int)
+            return csr_matrix(indicators) if self._sparse_labels else indicators
+        weights, biases = given_layers(self)
+        return labels(self, X, weights, biases, self.classes_, self._activations())

@@ -70,12 +70,13 @@ class SparseRows:
 
 
 Inputs: TypeAlias = Array | SparseRows
-CoreInputs: TypeAlias = Array | tuple[Array, Array, Array, Array]
+CoreInputs: TypeAlias = Array | tuple[Any, ...]
 
 
-def core_inputs(X: Inputs) -> CoreInputs:
-    """Return X as the core takes it."""
-    return X.as_tuple() if isinstance(X, SparseRows) else X
+def core_inputs(X: Any) -> CoreInputs:
+    """Return X as the core takes it: an array, or the parts of rows that the core makes dense."""
+    core: CoreInputs = X if isinstance(X, np.ndarray) else X.as_tuple()
+    return core
 
 
 def sparse_rows(X: Any, *, finite: bool = True) -> SparseRows:
@@ -139,7 +140,7 @@ def _check_lists(X: Any) -> None:
     except (TypeError, ValueError, OverflowError) as error:
         raise _invalid(X.format, f"needs lists of integers in rows ({error})") from None
     if lengths[0] != lengths[1]:
-        row = int(np.argmax(np.not_equal(lengths[0], lengths[1])))
+        row = int(np.argmax(np.asarray(lengths[0]) != lengths[1]))
         raise _invalid(
             X.format,
             f"has {lengths[0][row]} columns for {lengths[1][row]} entries in row {row}",
