@@ -79,6 +79,10 @@ struct GradientSink {
 
     // Whether finish is a step that treats all parameters alike.
     bool only_steps() const { return step && !step->decays() && !penalties && !no_bias && !measure; }
+    // Whether weights whose gradient is 0 stay as they are, and may be passed over.
+    bool passes_over_zeros() const {
+        return step && step->moves_alone() && at_once && first && last && !penalties && !measure;
+    }
 
   private:
     // Adds the gradient of the differentiable penalty; returns the strength of the other.

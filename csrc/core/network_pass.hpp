@@ -76,7 +76,7 @@ class NetworkPass {
     void begin_backward() {
         for (Index l = 1; l < network_.depth(); ++l)
             derivatives_[static_cast<std::size_t>(l)].reserve(rows_.count * network_.stride(l));
-        if (by_entries_) entries_.gather(data_->X, rows_);
+        if (by_entries_ && !network_.layers().front().transposed) entries_.gather(data_->X, rows_);
     }
 
     // Hidden units are dropped as in this step; these are the batch's rows from `first_row` on.
@@ -177,9 +177,9 @@ class NetworkPass {
         for (Index l = network_.depth() - 1; l >= 0; --l) {
             const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
             if (l == 0 && by_entries_)
-                sparse_backward_parameters(layer, rows_.count, entries_, data_->X.sparse, d_z(l + 1),
-                                           network_.stride(l + 1), sink, share, shares, thread.buffers,
-                                           thread.norms);
+                sparse_backward_parameters(layer, data_->X.sparse, rows_, entries_, d_z(l + 1),
+                                           network_.stride(l + 1), sink, share, shares, thread.sums,
+                                           thread.buffers, thread.norms);
             else
                 dense_backward_parameters(layer, rows_.count, activation(l), stride(l), d_z(l + 1),
                                           network_.stride(l + 1), sink, share, shares, thread.buffers,
@@ -207,7 +207,7 @@ class NetworkPass {
     struct Thread {
         PackBuffers<T> buffers;
         PieceNorms norms;
-        Buffer<T> absent;
+        Buffer<T> absent, sums;  // for a sparse first layer
     };
 
     // Of activation l; the output's units are never dropped.

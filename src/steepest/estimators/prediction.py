@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from steepest import _native
 from steepest._validate import Array, check_finite, plain
@@ -75,7 +74,7 @@ def labels(
 def _arguments(
     estimator: Any, X: Any, weights: Sequence[Array], biases: Sequence[Array]
 ) -> tuple[Inputs, tuple[list[Array], list[Array]]]:
-    inputs: Inputs = check_inputs(estimator, X, reset=False, finite=issparse(X))
+    inputs: Inputs = check_inputs(estimator, X, reset=False, finite=False)
     dtype = inputs.dtype
     return inputs, ([plain(w, dtype) for w in weights], [plain(b, dtype) for b in biases])
 
