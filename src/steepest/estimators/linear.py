@@ -28,6 +28,7 @@ from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
 from steepest.estimators.halving import halving, unbounded_optimizer
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
@@ -475,6 +476,25 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         answer = "exponential" if means(self.loss, Poisson) else "output"
         prediction = answers(self, X, [coef], [intercept], answer)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the derivatives of the prediction by the inputs.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+
+        Returns
+        -------
+        array, (n, d) for one target, (n, K, d) for several
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype: ``coef_`` in every row; with
+            "poisson" times the prediction.
+        """
+        require_fitted(self)
+        layers = [np.atleast_2d(self.coef_).T], [np.atleast_1d(self.intercept_)]
+        output = "exp" if means(self.loss, Poisson) else "identity"
+        return network_input_gradient(self, X, layers, output)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from steepest import _native
-from steepest._validate import Array, check_number
+from steepest._validate import Array, check_choice, check_number
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -30,6 +30,7 @@ from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, gradient_tolerance
 from steepest.estimators.halving import halving, unbounded_optimizer
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.labels import distinct, positions
 from steepest.estimators.linear import Scaling
 from steepest.estimators.prediction import answers, labels
@@ -418,6 +419,36 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             with np.errstate(divide="ignore"):
                 return np.asarray(np.log(self.predict_proba(X)))
         return self._answers(X, "log_two_classes" if len(self.intercept_) == 1 else "log_softmax")
+
+    def input_gradient(self, X: Any, output: str = "probability") -> Array:
+        """Return the derivatives of what the model says by the inputs.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+        output : {"probability", "logit"}, default "probability"
+            What is differentiated: the columns of :meth:`predict_proba`, or the outputs of
+            :meth:`decision_function`, whose derivatives are ``coef_`` in every row. Of other losses than
+            "log_loss" both are those of :meth:`decision_function`.
+
+        Returns
+        -------
+        array, (n, d) for two classes, (n, K, d) for more
+            Entry [i, k, j] is the derivative of output k by X[i, j], dense and in X's dtype. With two classes it is
+            that of ``classes_[1]``; the other probability's is its negative.
+
+        Raises
+        ------
+        ValueError
+            If ``output`` is neither word.
+        """
+        require_fitted(self)
+        check_choice("output", output, ("probability", "logit"))
+        function = "identity"
+        if output == "probability" and means(self.loss, LogLoss):
+            function = "logistic" if len(self.intercept_) == 1 else "softmax"
+        return network_input_gradient(self, X, ([self.coef_.T], [self.intercept_]), function)
 
     def predict(self, X: Any) -> Array:
         """Return the best label of each row, (n,)."""

@@ -20,7 +20,6 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.given_layers import given_layers
-from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.linear import check_range_of_targets
 from steepest.estimators.logistic import (
     check_labels,
@@ -331,7 +330,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             of the mean, exp f. ReLU'(0) is 0.
         """
         require_fitted(self)
-        return network_input_gradient(self, X, self.out_activation_)
+        return self._input_gradient(X, self.out_activation_)
 
 
 class MLPClassifier(  # noqa: D101 - the docstring is put together below
@@ -618,8 +617,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         """
         require_fitted(self)
         check_choice("output", output, ("probability", "logit"))
-        gradient = network_input_gradient(
-            self, X, self.out_activation_ if output == "probability" else "identity"
+        gradient = self._input_gradient(
+            X, self.out_activation_ if output == "probability" else "identity"
         )
         certain = len(self.classes_) == 1 and self.out_activation_ == "logistic"
         if output == "probability" and certain:

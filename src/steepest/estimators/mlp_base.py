@@ -41,6 +41,7 @@ from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
 from steepest.estimators.conversion import NetworkConversion
 from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
 from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.parameters import (
     check_patience,
@@ -691,3 +692,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
     def _answers(self, X: Any, answer: str) -> Array:
         """Return what is made of the network's output before its activation, (n, K); see :func:`answers`."""
         return answers(self, X, *given_layers(self), answer, self._activations())
+
+    def _input_gradient(self, X: Any, output: str) -> Array:
+        """Return the derivatives by the inputs of a function of the output."""
+        return network_input_gradient(self, X, given_layers(self), output, self._activations())

@@ -25,6 +25,7 @@ from steepest.estimators.base import (
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.input_gradient import polynomial_slope
 from steepest.estimators.polynomial_fit import (
     Points,
     coefficients,
@@ -356,3 +357,14 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         values = [kernels.polynomial_predict(c, u, self.basis_) for c in np.atleast_2d(self.coef_)]
         prediction = values[0] if self.coef_.ndim == 1 else np.stack(values, axis=1)
         return prediction.astype(x.dtype)
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the slopes f'(x), (n, 1) or (n, K, 1), for X of shape (n, 1) or (n,), in X's dtype."""
+        require_fitted(self)
+        x = self._points(X, reset=False)
+        check_finite("X", x[:, None])
+        slopes = [
+            polynomial_slope(c, self.basis_, self.domain_, x) for c in np.atleast_2d(self.coef_)
+        ]
+        gradient = slopes[0] if self.coef_.ndim == 1 else np.stack(slopes, axis=1)
+        return gradient[..., None].astype(x.dtype)
