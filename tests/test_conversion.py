@@ -255,6 +255,39 @@ def test_what_scikit_learn_has_no_word_for(rng):
     silent.to_sklearn()  # who watches is no part of a model
 
 
+OWN = [
+    ("numbers", {"dropout": 0.2}),
+    ("numbers", {"l1_ratio": 0.5}),
+    ("numbers", {"alpha": [1e-3, 1e-4, 0.0]}),
+    ("numbers", {"schedule": st.schedules.Exponential(0.9)}),
+    ("texts", {"class_weight": "balanced"}),
+    ("texts", {"early_stopping": True, "scoring": "neg_log_loss"}),
+]
+
+
+@pytest.mark.parametrize(("problem", "own"), OWN, ids=str)
+def test_what_only_training_depends_on_is_left_out(rng, problem, own):
+    X, y = data(problem, rng)
+    model = getattr(st, NETWORKS[problem][0])(**parameters(problem, "adam"), **own)
+    name = next(key for key in own if key != "early_stopping")
+    with pytest.raises(ValueError, match=f"no such {name}"):
+        model.to_sklearn()
+    model.fit(X, y)
+    with pytest.warns(UserWarning, match=f"no such {name}: the converted model predicts the same"):
+        converted = model.to_sklearn()
+    assert_equal_predictions(model, converted, X)
+
+
+def test_activations_of_each_layer_are_refused(rng):
+    X, y = data("numbers", rng)
+    model = st.MLPRegressor(**parameters("numbers", "adam"), activation=["tanh", "relu"])
+    for each in (model, clone(model).fit(X, y)):
+        with pytest.raises(
+            ValueError, match=r"one activation for all layers, but .*'tanh', 'relu'"
+        ):
+            each.to_sklearn()
+
+
 class Own(sk.MLPRegressor):
     """A subclass, which may predict in another way."""
 
