@@ -674,6 +674,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 lambda lent, _: self._attributes_at(lent[0], lent[1], training.y),
                 task="iteration",
                 n_tasks=self.max_iter + 1,  # the last may end without a step
+                progress=Progress(self) if self.verbose else None,
             ),
         )
         samples = self.t_ if self.warm_start and hasattr(self, "coefs_") else 0
