@@ -75,7 +75,7 @@ class Kernel:
     id: str
     name: str  # in steepest.kernels and in steepest.reference
     draw: Callable[[np.random.Generator, int, int], list[Any]]  # (rng, rows, columns), as float64
-    options: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     is_loss: bool = True  # a mean: it needs a row
 
     def arguments(self, rng: Any, rows: int, columns: int, dtype: Any) -> list[Any]:
@@ -205,7 +205,29 @@ def _kernels() -> list[Kernel]:
                 _network(output, with_target=True),
                 options,
             ),
+            Kernel(
+                f"input_gradient-{output}",
+                "relu_network_input_gradient",
+                _network(output, with_target=False),
+                options,
+                is_loss=False,
+            ),
         ]
+    mixed = {"activation": ("tanh", "relu", "logistic")}
+    for kind, with_target in (
+        ("forward", False),
+        ("loss_gradient", True),
+        ("input_gradient", False),
+    ):
+        found.append(
+            Kernel(
+                f"network_{kind}-mixed",
+                f"relu_network_{kind}",
+                _network("identity", with_target),
+                mixed,
+                is_loss=with_target,
+            )
+        )
     return found
 
 

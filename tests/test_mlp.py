@@ -1212,7 +1212,7 @@ def test_the_order_in_memory_does_not_matter(rng):
         ({"epsilon": -1.0}, ValueError, r"epsilon"),
         ({"n_iter_no_change": 0}, ValueError, r"n_iter_no_change"),
         ({"validation_fraction": 1.0}, ValueError, r"validation_fraction"),
-        ({"validation_fraction": 0.0}, ValueError, r"validation_fraction"),
+        ({"validation_fraction": -0.1}, ValueError, r"validation_fraction"),
         ({"max_fun": 0}, ValueError, r"max_fun"),
         ({"random_state": "seed"}, ValueError, r"seed"),
         ({"optimizer": "adam"}, TypeError, r"optimizer must be one of steepest's"),

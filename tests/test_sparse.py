@@ -533,6 +533,56 @@ def test_arrays_of_another_length(part):
         case.model().fit(bad, y)
 
 
+def changed(name):
+    """A matrix in one of the other formats, which SciPy's conversions would follow out of memory."""
+    form, change, message = {
+        "list of a far column": ("lil", lambda X: X.rows[3].__setitem__(0, 10**6), r"1000000"),
+        "list of a negative column": ("lil", lambda X: X.rows[3].__setitem__(0, -5), r"has -5"),
+        "list that is too long": ("lil", lambda X: X.data[3].extend([1.0] * 9), r"in row 3"),
+        "list of text": ("lil", lambda X: X.rows[3].__setitem__(0, "a"), r"integers in rows"),
+        "no list": ("lil", lambda X: X.data.__setitem__(3, None), r"needs lists"),
+        "too few lists": ("lil", lambda X: setattr(X, "rows", X.rows[:5]), r"needs 70 lists"),
+        "diagonals without offsets": (
+            "dia",
+            lambda X: setattr(X, "offsets", X.offsets[:3]),
+            r"\(3,\)",
+        ),
+        "offsets without diagonals": ("dia", lambda X: setattr(X, "data", X.data[:2]), r"\(2, 9\)"),
+        "offsets of floats": (
+            "dia",
+            lambda X: setattr(X, "offsets", X.offsets + 0.5),
+            r"float64",
+        ),
+        "empty blocks": ("bsr", lambda X: setattr(X, "data", X.data[:, :, :0]), r"of shape"),
+        "no blocks": ("bsr", lambda X: setattr(X, "data", X.data[:, 0]), r"of shape"),
+        "no array": ("csr", lambda X: setattr(X, "data", list(X.data)), r"array for data"),
+        "entries in a table": ("csr", lambda X: setattr(X, "data", X.data[:, None]), r"of shape"),
+    }[name]
+    X = sparse.csr_array(matrix()).asformat(form)
+    if form == "lil":
+        X[3, 4] = 1.0
+    change(X)
+    return X, message
+
+
+CHANGED = [
+    *("list of a far column", "list of a negative column", "list that is too long", "list of text"),
+    *("no list", "too few lists", "diagonals without offsets", "offsets without diagonals"),
+    *("offsets of floats", "empty blocks", "no blocks", "entries in a table", "no array"),
+]
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_broken_structure_of_other_formats(name):
+    case = mlp("number")
+    X, y = case.data()
+    bad, message = changed(name)
+    model = case.model().fit(X, y)
+    for call in (case.model().fit, model.score):
+        with pytest.raises(ValueError, match=rf"X is not a valid sparse matrix: .*({message})"):
+            call(bad, y)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("to", ["csr", "csc", "coo"])
 def test_entries_that_are_not_finite(case, bad, to):

@@ -28,6 +28,7 @@ PARTS = {
     "sweep": ("1", "all"),
     "single": ("1",),
     "digits": ("1",),
+    "users": ("1",),
 }
 
 

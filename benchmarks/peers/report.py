@@ -157,6 +157,17 @@ def single_table(found: dict[str, dict[str, Any]]) -> list[str]:
     return table(rows)
 
 
+def users_table(found: dict[str, dict[str, list[float]]]) -> list[str]:
+    """Return one row for each whole call: both libraries' times, and how many times as fast steepest is."""
+    rows = [["a whole call, float64, one core", "steepest", "scikit-learn", "times as fast"]]
+    for what, times in found.items():
+        ours, theirs = np.array(times["steepest"]), np.array(times["sklearn"])
+        wanted = 5 if not what.startswith("fit") else 6 if "digits" in what else 10
+        cells = [seconds(np.median(ours)), seconds(np.median(theirs))]
+        rows.append([what, *cells, f"{banded(theirs / ours)} (≥ {wanted})"])
+    return table(rows)
+
+
 def seconds(value: float) -> str:
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= 0.9995 * size:
@@ -219,6 +230,8 @@ def sweep_lines(found: dict[str, dict[str, Any]]) -> list[str]:
 
 def readme_block(saved: dict[str, Any], pictures: list[str]) -> list[str]:
     lines = training_tables(saved, "training") if "training" in saved else []
+    if "users" in saved:
+        lines += [*users_table(saved["users"]["cores"]["1"]), ""]
     shown = [f"![{PICTURE_WORDS[name]}](benchmarks/results/{name})" for name in pictures]
     for pair in (shown[:2], shown[2:]):
         if pair == shown[:2] and pair:
@@ -248,6 +261,8 @@ def write(results: Path) -> None:
             lines += [""]
     if "digits" in saved:
         lines += ["## Digits", "", *digits_table(saved["digits"]["cores"]["1"]), ""]
+    if "users" in saved:
+        lines += ["## Whole calls", "", *users_table(saved["users"]["cores"]["1"]), ""]
     if "single" in saved:
         found = saved["single"]["cores"]["1"]
         lines += ["## Single numbers", "", *single_table(found), "", *memory_lines(found), ""]

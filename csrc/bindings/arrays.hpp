@@ -79,9 +79,14 @@ inline bool is_sparse(py::handle X) {
     return py::isinstance<py::tuple>(X) && py::len(X) == 4;
 }
 
+// A polynomial basis at points is a tuple of the points, the degree, and the recurrence's coefficients.
+inline bool is_polynomial(py::handle X) {
+    return py::isinstance<py::tuple>(X) && py::len(X) == 3;
+}
+
 // The array that has the type of the matrix's entries.
 inline py::object entries_of(const py::object& X) {
-    return is_sparse(X) ? py::object(py::reinterpret_borrow<py::tuple>(X)[0]) : X;
+    return is_sparse(X) || is_polynomial(X) ? py::object(py::reinterpret_borrow<py::tuple>(X)[0]) : X;
 }
 
 // int32 or int64; nothing for any other array.
@@ -93,13 +98,31 @@ inline std::optional<IndexArray> index_array(py::handle h) {
     return std::nullopt;
 }
 
-// Inputs (n, d), dense or sparse, or nothing if X is not of type T or its parts don't fit together. Python
-// has checked that the columns of sparse entries are in range and the starts in order.
+// A basis: None for monomials, or the recurrence's coefficients (a, b, c), each (degree,).
+inline PolynomialBasis basis_from(py::handle recurrence, Index degree) {
+    if (recurrence.is_none()) return {};
+    const auto coefficients = recurrence.cast<py::tuple>();
+    for (py::handle part : coefficients)
+        if (!is_array_of<double>(part) || as_array(part).size() < degree)
+            throw std::invalid_argument(
+                "recurrence coefficients must be float64 arrays, one entry for each degree");
+    return {false, data<double>(coefficients[0]), data<double>(coefficients[1]),
+            data<double>(coefficients[2])};
+}
+
+// Inputs (n, d), dense, sparse or a basis at points, or nothing if X is not of type T or its parts don't fit
+// together. Python has checked that the columns of sparse entries are in range and the starts in order.
 template <class T>
 std::optional<Inputs<T>> inputs(const py::object& X) {
     if (is_array_of<T>(X) && as_array(X).ndim() == 2) return Inputs<T>(matrix<T>(X));
-    if (!is_sparse(X)) return std::nullopt;
+    if (!is_sparse(X) && !is_polynomial(X)) return std::nullopt;
     const auto parts = py::reinterpret_borrow<py::tuple>(X);
+    if (is_polynomial(X)) {
+        const auto degree = parts[1].cast<Index>();
+        const PolynomialBasis basis = basis_from(parts[2], degree);
+        if (!is_array_of<T>(parts[0]) || basis.monomial || degree < 1) return std::nullopt;
+        return Inputs<T>(PolynomialRows<T>{data<T>(parts[0]), basis}, as_array(parts[0]).size(), degree);
+    }
     const py::object values = parts[0], absent = parts[3];
     const auto columns = index_array(parts[1]), starts = index_array(parts[2]);
     if (!is_array_of<T>(values) || !is_array_of<T>(absent) || !columns || !starts) return std::nullopt;

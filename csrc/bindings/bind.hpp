@@ -9,6 +9,7 @@ void bind_losses(py::module_& m);
 void bind_linear(py::module_& m);
 void bind_polynomial(py::module_& m);
 void bind_network(py::module_& m);
+void bind_prediction(py::module_& m);
 void bind_optimizers(py::module_& m);
 void bind_random(py::module_& m);
 void bind_moments(py::module_&);

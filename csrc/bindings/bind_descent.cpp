@@ -125,6 +125,7 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
                          const DescentConfig& config, const py::object& on_record) {
     require_parameters<T>(parameters);
     model.widths = widths_of(parameters.weights);
+    require_strengths(model);
     const Network<T> network(std::move(model));
     const auto& widths = network.config().widths;
     const Dataset<T> data = dataset<T>(training[0], training[1], training[2], widths);
@@ -164,7 +165,7 @@ struct FlatSlots {
 
 template <class T>
 py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays, const py::tuple& training,
-                            const py::object& validation, const py::object& recurrence, double l2,
+                            const py::object& validation, const py::object& recurrence, double l1, double l2,
                             const DescentConfig& config, const py::object& on_record) {
     const Index size = as_array(theta).size(), degree = size - 1;
     const py::object x = training[0], y = training[1], w = training[2];
@@ -177,7 +178,7 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
     CaughtError caught;
     Interrupt interrupt([&] { return caught.guard(check_signals); });
     PolynomialObjective<T> objective(basis_from(recurrence, degree), degree, {data<T>(x), n}, data<T>(y),
-                                     w.is_none() ? nullptr : data<T>(w), l2, &interrupt);
+                                     w.is_none() ? nullptr : data<T>(w), l1, l2, &interrupt);
     DescentHooks<double> hooks;
     if (!validation.is_none()) {
         const auto parts = validation.cast<py::tuple>();
@@ -203,11 +204,11 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
 
 // theta: (outputs, features), as the moments are.
 py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, const Moments& moments,
-                         const Moments* validation, double l2, const DescentConfig& config,
+                         const Moments* validation, double l1, double l2, const DescentConfig& config,
                          const py::object& on_record) {
     CaughtError caught;
     Interrupt interrupt([&] { return caught.guard(check_signals); });
-    MomentsObjective objective(moments, l2, &interrupt);
+    MomentsObjective objective(moments, l1, l2, &interrupt);
     const Index size = objective.size();
     if (!is_array_of<double>(theta) || as_array(theta).size() != size ||
         (validation && (validation->features != moments.features || validation->outputs != moments.outputs)))
@@ -219,7 +220,7 @@ py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, c
     DescentHooks<double> hooks;
     std::optional<MomentsObjective> held_out;
     if (validation) {
-        held_out.emplace(*validation, 0.0, nullptr);
+        held_out.emplace(*validation, 0.0, 0.0, nullptr);
         hooks.validate = [&](const double* theta_now, Record& record) {
             const auto evaluation = held_out->evaluate(theta_now);
             record.validation_loss = evaluation.loss;
@@ -248,7 +249,7 @@ class PythonObjective {
     Index n_rows() const { return 0; }
     template <class F>
     void for_weights(F&& f) const {
-        f(Index{0}, size_);
+        f(Index{0}, size_, T(0));
     }
 
     double loss_gradient(Rows, const T* theta, T* gradient) {
@@ -307,13 +308,15 @@ py::dict minimize(const py::object& function, const py::object& theta, const py:
     return d;
 }
 
-NetworkConfig network_config(const py::dict& d) {
+NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
     NetworkConfig c;
-    c.hidden = activation_named(d["hidden"].cast<std::string>());
+    c.hidden = hidden_activations(d["hidden"], n_hidden);
+    c.dropout = dropout_config(d, n_hidden);
     c.output = activation_named(d["output"].cast<std::string>());
-    c.loss = loss_named(d["loss"].cast<std::string>());
+    c.loss = loss_config(d["loss"]);
     read(d, "output_scale", c.output_scale);
-    read(d, "l2", c.l2);
+    if (d.contains("l1")) c.l1 = strengths(d["l1"]);
+    if (d.contains("l2")) c.l2 = strengths(d["l2"]);
     read(d, "l2_per_row", c.l2_per_row);
     read(d, "no_bias", c.no_bias);
     read(d, "weights_by_batch", c.weights_by_batch);
@@ -323,31 +326,32 @@ NetworkConfig network_config(const py::dict& d) {
 }  // namespace
 
 void bind_descent(py::module_& m) {
-    m.def("network_descent",
-          [](py::list weights, py::list biases, py::object slots, py::tuple training, py::object validation,
-             py::dict model, py::dict config, py::object on_record) {
-              const DescentConfig c = descent_config(config);
-              return with_scalar_type(
-                  [&](auto t) -> py::object {
-                      return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
-                                                          network_config(model), c, on_record);
-                  },
-                  entries_of(training[0]));
-          });
+    m.def("network_descent", [](py::list weights, py::list biases, py::object slots, py::tuple training,
+                                py::object validation, py::dict model, py::dict config,
+                                py::object on_record) {
+        const DescentConfig c = descent_config(config);
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
+                                                    network_config(model, weights.size() - 1), c, on_record);
+            },
+            entries_of(training[0]));
+    });
     m.def("polynomial_descent",
           [](py::object theta, py::list slots, py::tuple training, py::object validation,
-             py::object recurrence, double l2, py::dict config, py::object on_record) {
+             py::object recurrence, double l1, double l2, py::dict config, py::object on_record) {
               const DescentConfig c = descent_config(config);
               return with_scalar_type(
                   [&](auto t) -> py::object {
                       return polynomial_descent<decltype(t)>(theta, slots, training, validation, recurrence,
-                                                             l2, c, on_record);
+                                                             l1, l2, c, on_record);
                   },
                   training[0]);
           });
     m.def("moments_descent", [](py::object theta, py::list slots, const Moments& moments,
-                                const Moments* validation, double l2, py::dict config, py::object on_record) {
-        return moments_descent(theta, slots, moments, validation, l2, descent_config(config), on_record);
+                                const Moments* validation, double l1, double l2, py::dict config,
+                                py::object on_record) {
+        return moments_descent(theta, slots, moments, validation, l1, l2, descent_config(config), on_record);
     });
     m.def("minimize", [](py::object function, py::object theta, py::list slots, py::dict config,
                          py::object on_record, bool record_path) {

@@ -1,4 +1,5 @@
 #include "bindings/bind.hpp"
+#include "bindings/loss_arguments.hpp"
 #include "core/losses.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -101,12 +102,32 @@ py::object bind_logistic(py::object logits, py::object target) {
                 const double scale = 1.0 / static_cast<double>(z.size());
                 Buffer<double> losses(z.size());
                 // One column: the entries are independent, and vectors are filled whatever the shape.
-                logistic_cross_entropy<T>(z.size(), 1, d, y, 1, nullptr, scale, losses.data());
+                entry_losses<T>(LogisticCrossEntropy{}, z.size(), 1, d, y, 1, nullptr, scale, losses.data());
                 loss = scale * sum(losses.data(), z.size());
             }
             return py::make_tuple(loss, gradient);
         },
         logits, target);
+}
+
+// Values and derivatives of a loss that is a sum over entries, one for each entry.
+py::object bind_loss_terms(py::object prediction, py::object target, py::object loss) {
+    const LossConfig config = loss_config(loss);
+    if (config.kind == Loss::softmax) throw std::invalid_argument("the softmax is no sum over entries");
+    return with_scalar_type(
+        [&](auto t) -> py::object {
+            using T = decltype(t);
+            const py::array f = as_array(prediction), y = as_array(target);
+            if (!same_shape(f, y)) return not_implemented();
+            auto values = new_array<double>(shape_of(prediction));
+            auto derivatives = new_array<T>(shape_of(prediction));
+            T* d = derivatives.mutable_data();
+            const Index n = f.size();
+            std::memcpy(d, f.data(), static_cast<std::size_t>(n) * sizeof(T));
+            differentiate_loss<T>(config, n, 1, d, data<T>(target), 1, nullptr, 1.0, values.mutable_data());
+            return py::make_tuple(values, derivatives);
+        },
+        prediction, target);
 }
 
 // Softmax of each row of logits (n, K).
@@ -142,6 +163,7 @@ void bind_losses(py::module_& m) {
     m.def("softmax_cross_entropy", &bind_softmax);
     m.def("logistic_cross_entropy", &bind_logistic);
     m.def("softmax", &bind_softmax_rows);
+    m.def("loss_terms", &bind_loss_terms);
 }
 
 }  // namespace steepest::STEEPEST_ISA

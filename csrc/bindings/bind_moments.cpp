@@ -36,20 +36,24 @@ const T* weights_of(const py::object& w, Index n) {
     return data<T>(w);
 }
 
+// points: x (n,), y (n,) or (K, n), and weights (n,) or None.
 py::object polynomial_moments_of(const py::tuple& points, const py::object& recurrence, Index degree,
                                  double middle, double half, double y_unit, int n_threads) {
     const py::object x = points[0], y = points[1], w = points[2];
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
-            const Index n = as_array(x).size();
-            if (as_array(y).size() != n || degree < 0)
+            const Index n = as_array(x).size(), size = as_array(y).size(), outputs = n > 0 ? size / n : 0;
+            if (outputs < 1 || size != outputs * n || degree < 0)
                 throw std::invalid_argument("x and y do not fit together");
             const PolynomialBasis basis = basis_from(recurrence, 2 * degree);
             const T *x_data = data<T>(x), *y_data = data<T>(y), *w_data = weights_of<T>(w, n);
             return py::cast(measured([&](Interrupt* interrupt) {
-                return polynomial_moments(basis, degree, {middle, half, y_unit}, x_data, y_data, w_data, n,
-                                          n_threads, interrupt);
+                std::vector<Moments> single;
+                for (Index k = 0; k < outputs; ++k)
+                    single.push_back(polynomial_moments(basis, degree, {middle, half, y_unit}, x_data,
+                                                        y_data + k * n, w_data, n, n_threads, interrupt));
+                return outputs == 1 ? std::move(single.front()) : joined(single);
             }));
         },
         x, y);

@@ -1,5 +1,6 @@
 #include "bindings/bind.hpp"
 #include "bindings/network_arguments.hpp"
+#include "core/input_gradient.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -11,12 +12,13 @@ bool accepts(const ParameterArrays& parameters, const std::optional<Inputs<T>>& 
     return are_parameters<T>(parameters) && X && X->cols == as_array(parameters.weights[0]).shape(0);
 }
 
-// Whether y fits X and the output: classes in range for softmax, otherwise (n, K), or (n,) for one output.
+// Whether y fits X and the output: classes in range if the loss is of classes, otherwise (n, K), or (n,) for
+// one output.
 template <class T>
 bool accepts_target(py::handle y, Index rows, Index outputs, Loss loss) {
     if (!py::isinstance<py::array>(y) || rows == 0 || outputs == 0) return false;
     const py::array target = as_array(y);
-    if (loss == Loss::softmax && is_class_array(y)) return are_classes(y, rows, outputs);
+    if (is_classification(loss) && is_class_array(y)) return are_classes(y, rows, outputs);
     if (!is_array_of<T>(y) || target.ndim() == 0 || target.shape(0) != rows) return false;
     return target.ndim() == 2 ? target.shape(1) == outputs : target.ndim() == 1 && outputs == 1;
 }
@@ -25,9 +27,11 @@ enum class Layers { all, last };
 
 // The activations of all layers, or of the last one alone, which then is all that takes memory for every row.
 template <class T>
-py::list forward(const ParameterArrays& parameters, const Inputs<T>& inputs, Activation hidden,
+py::list forward(const ParameterArrays& parameters, const Inputs<T>& inputs, py::handle hidden,
                  Activation output, Layers layers) {
-    const Network<T> network({.widths = widths_of(parameters.weights), .hidden = hidden, .output = output});
+    const Network<T> network({.widths = widths_of(parameters.weights),
+                              .hidden = hidden_activations(hidden, parameters.n_hidden()),
+                              .output = output});
     py::list activations;
     std::vector<T*> out;
     const Index first_layer = layers == Layers::all ? 1 : network.depth();
@@ -44,23 +48,46 @@ py::list forward(const ParameterArrays& parameters, const Inputs<T>& inputs, Act
 }
 
 py::object activations(const py::object& weights, const py::object& biases, const py::object& X,
-                       const std::string& hidden, const std::string& output, Layers layers) {
+                       const py::object& hidden, const std::string& output, Layers layers) {
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
             const auto parameters = ParameterArrays::from(weights, biases);
             const auto matrix = inputs<T>(X);
             if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
-            return forward<T>(*parameters, *matrix, activation_named(hidden), activation_named(output),
-                              layers);
+            return forward<T>(*parameters, *matrix, hidden, activation_named(output), layers);
         },
         entries_of(X));
+}
+
+OutputFunction output_function_named(const std::string& name) {
+    if (name == "identity") return OutputFunction::identity;
+    if (name == "relu") return OutputFunction::relu;
+    if (name == "exp") return OutputFunction::exp;
+    if (name == "logistic") return OutputFunction::logistic;
+    if (name == "softmax") return OutputFunction::softmax;
+    throw std::invalid_argument("unknown output: " + name);
+}
+
+template <class T>
+py::object input_gradient(const ParameterArrays& parameters, const Inputs<T>& inputs, py::handle hidden,
+                          OutputFunction output) {
+    const Network<T> network({.widths = widths_of(parameters.weights),
+                              .hidden = hidden_activations(hidden, parameters.n_hidden())});
+    auto gradient = new_array<T>({inputs.rows, network.n_outputs(), inputs.cols});
+    T* out = gradient.mutable_data();
+    Buffer<T> theta(network.size());
+    parameters.pack(network, theta.data());
+    ReleaseGil release(static_cast<Index>(network.multiply_adds(inputs.rows)) * network.n_outputs());
+    input_gradients(network, inputs, theta.data(), output, out);
+    return gradient;
 }
 
 template <class T>
 py::tuple loss_gradient(const ParameterArrays& parameters, const py::object& X, py::handle y,
                         py::handle sample_weight, NetworkConfig config) {
     config.widths = widths_of(parameters.weights);
+    require_strengths(config);
     const Network<T> network(std::move(config));
     const Dataset<T> set = dataset<T>(X, y, sample_weight, network.config().widths);
     const ParameterArrays gradient_arrays = new_parameters(network);
@@ -113,20 +140,31 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
 }  // namespace
 
 void bind_network(py::module_& m) {
-    m.def("network_forward", [](py::object weights, py::object biases, py::object X,
-                                const std::string& hidden, const std::string& output) {
+    m.def("network_forward", [](py::object weights, py::object biases, py::object X, py::object hidden,
+                                const std::string& output) {
         return activations(weights, biases, X, hidden, output, Layers::all);
     });
-    m.def("network_output", [](py::object weights, py::object biases, py::object X, const std::string& hidden,
+    m.def("network_output", [](py::object weights, py::object biases, py::object X, py::object hidden,
                                const std::string& output) {
         py::object last = activations(weights, biases, X, hidden, output, Layers::last);
         return py::isinstance<py::list>(last) ? py::object(py::list(last)[0]) : last;
     });
+    m.def("network_input_gradient", [](py::object weights, py::object biases, py::object X, py::object hidden,
+                                       const std::string& output) {
+        return with_scalar_type(
+            [&](auto t) -> py::object {
+                using T = decltype(t);
+                const auto parameters = ParameterArrays::from(weights, biases);
+                const auto matrix = inputs<T>(X);
+                if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
+                return input_gradient<T>(*parameters, *matrix, hidden, output_function_named(output));
+            },
+            entries_of(X));
+    });
     // A negative output_scale stands for 1 / K, the mean over the outputs.
     m.def("network_loss_gradient", [](py::object weights, py::object biases, py::object X, py::object y,
-                                      py::object sample_weight, const std::string& hidden,
-                                      const std::string& output, const std::string& loss, double output_scale,
-                                      double l2) {
+                                      py::object sample_weight, py::object hidden, const std::string& output,
+                                      py::object loss, double output_scale, const py::object& l2) {
         return with_scalar_type(
             [&](auto t) -> py::object {
                 using T = decltype(t);
@@ -134,15 +172,16 @@ void bind_network(py::module_& m) {
                 const auto matrix = inputs<T>(X);
                 if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
                 const auto outputs = widths_of(parameters->weights).back();
-                if (!accepts_target<T>(y, matrix->rows, outputs, loss_named(loss))) return not_implemented();
+                if (!accepts_target<T>(y, matrix->rows, outputs, loss_config(loss).kind))
+                    return not_implemented();
                 return loss_gradient<T>(
                     *parameters, X, y, sample_weight,
                     {.widths = {},
-                     .hidden = activation_named(hidden),
+                     .hidden = hidden_activations(hidden, parameters->n_hidden()),
                      .output = activation_named(output),
-                     .loss = loss_named(loss),
+                     .loss = loss_config(loss),
                      .output_scale = output_scale < 0 ? 1.0 / static_cast<double>(outputs) : output_scale,
-                     .l2 = l2,
+                     .l2 = strengths(l2),
                      .weights_by_batch = !sample_weight.is_none()});
             },
             entries_of(X));

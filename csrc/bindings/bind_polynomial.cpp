@@ -46,7 +46,7 @@ py::object loss_gradient(py::object theta, py::object x, py::object y, py::objec
             {
                 ReleaseGil release(n * (degree + 1));
                 std::vector<double> wide_gradient(wide.size());
-                PolynomialObjective<T> objective(basis, degree, {from, n}, to, nullptr, 0.0, nullptr);
+                PolynomialObjective<T> objective(basis, degree, {from, n}, to, nullptr, 0.0, 0.0, nullptr);
                 loss = objective.loss_gradient(Rows{nullptr, 0, n}, wide.data(), wide_gradient.data());
                 for (std::size_t k = 0; k < wide.size(); ++k) d[k] = static_cast<T>(wide_gradient[k]);
             }

@@ -34,6 +34,7 @@ static void bind_all(py::module_& m) {
     bind_linear(m);
     bind_polynomial(m);
     bind_network(m);
+    bind_prediction(m);
     bind_optimizers(m);
     bind_random(m);
     bind_moments(m);

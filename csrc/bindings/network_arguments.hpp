@@ -1,7 +1,8 @@
-// Lists of weight and bias arrays, and the words for activations and losses, as the core's network.
+// Lists of weight and bias arrays, and the words for activations, as the core's network.
 #pragma once
 
 #include "bindings/arrays.hpp"
+#include "bindings/loss_arguments.hpp"
 #include "core/network_objective.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -14,12 +15,41 @@ inline Activation activation_named(const std::string& name) {
     throw std::invalid_argument("unknown activation: " + name);
 }
 
-inline Loss loss_named(const std::string& name) {
-    if (name == "squared") return Loss::squared;
-    if (name == "softmax") return Loss::softmax;
-    if (name == "logistic") return Loss::logistic;
-    if (name == "poisson") return Loss::poisson;
-    throw std::invalid_argument("unknown loss: " + name);
+// Of a penalty: a number for all layers or a list with one for each.
+inline Strengths strengths(const py::object& value) {
+    if (!py::isinstance<py::list>(value)) return {value.cast<double>()};
+    Strengths of_layers;
+    for (py::handle layer : value) of_layers.push_back(layer.cast<double>());
+    return of_layers;
+}
+
+inline void require_strengths(const NetworkConfig& config) {
+    for (const Strengths* strengths : {&config.l1, &config.l2})
+        if (strengths->size() > 1 && strengths->size() + 1 != config.widths.size())
+            throw std::invalid_argument("the penalties do not fit the layers");
+}
+
+// A word for all hidden layers, or a list with one for each.
+inline std::vector<Activation> hidden_activations(py::handle words, std::size_t n_hidden) {
+    if (py::isinstance<py::str>(words))
+        return std::vector<Activation>(n_hidden, activation_named(words.cast<std::string>()));
+    std::vector<Activation> activations;
+    for (py::handle word : words) activations.push_back(activation_named(word.cast<std::string>()));
+    if (activations.size() != n_hidden)
+        throw std::invalid_argument("activations do not fit the hidden layers");
+    return activations;
+}
+
+// The model's "dropout", one rate for each hidden layer, with its seed and the first step's number.
+inline DropoutConfig dropout_config(const py::dict& model, std::size_t n_hidden) {
+    DropoutConfig config;
+    if (!model.contains("dropout")) return config;
+    for (py::handle p : model["dropout"]) config.rates.push_back(DropoutRate::nearest(p.cast<double>()));
+    if (config.rates.size() != n_hidden)
+        throw std::invalid_argument("dropout does not fit the hidden layers");
+    config.seed = model["dropout_seed"].cast<std::uint64_t>();
+    config.first_step = model["dropout_step"].cast<Index>();
+    return config;
 }
 
 // The parameters of a network as the caller holds them: weights[l] (n_in, n_out), biases[l] (n_out,).
@@ -34,6 +64,8 @@ struct ParameterArrays {
         if (!listed(w) || !listed(b)) return std::nullopt;
         return ParameterArrays{py::list(w), py::list(b)};
     }
+
+    std::size_t n_hidden() const { return weights.size() - 1; }
 
     template <class T>
     void pack(const Network<T>& network, T* theta) const {

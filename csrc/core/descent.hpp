@@ -3,7 +3,8 @@
 // An objective gives
 //     using Scalar;  Index size() const;  Index n_rows() const;            // 0 rows: a function without data
 //     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
-//     for_weights(f)                           // f(offset, n): where weight decay applies
+//     for_weights(f)                           // f(offset, n, l1): where weight decay and a penalty apply,
+//                                              // of which the gradient has all but the part l1 ||x||_1
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "core/batches.hpp"
+#include "core/gradient_sink.hpp"
 #include "core/interrupt.hpp"
 #include "core/optimizers.hpp"
 #include "core/schedules.hpp"
@@ -207,9 +209,19 @@ class Descent {
         return base_rate_ * config_.schedule(config_.first_step + step_, config_.first_epoch + epoch_);
     }
 
+    // Of the subgradient of the least norm, if there is an L1 penalty.
     double gradient_norm() const {
-        return config_.stop.gradient_largest ? largest_magnitude(gradient_, objective_.size())
-                                             : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
+        bool has_l1 = false;
+        objective_.for_weights([&](Index, Index, T l1) { has_l1 |= l1 != 0; });
+        const bool largest = config_.stop.gradient_largest;
+        if (!has_l1)
+            return largest ? largest_magnitude(gradient_, objective_.size())
+                           : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
+        PieceNorms norms;
+        for_pieces([&](Index offset, Index n, bool, T l1) {
+            norms.note(offset, size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest));
+        });
+        return norms.norm(largest);
     }
 
     OptimizerStep<T> next_step(double rate) {
@@ -235,16 +247,24 @@ class Descent {
 
     void take_step(double rate) {
         const OptimizerStep<T> step = next_step(rate);
+        for_pieces([&](Index offset, Index n, bool decays, T l1) {
+            step(offset, n, gradient_ + offset, decays, l1);
+        });
+    }
+
+    // f(offset, n, whether they are weights, their L1 penalty) for all parameters in order.
+    template <class F>
+    void for_pieces(F&& f) const {
         Index done = 0;  // what lies between the weights are biases
-        auto step_until = [&](Index end, bool decays) {
-            if (end > done) step(done, end - done, gradient_ + done, decays);
+        auto until = [&](Index end, bool weights, T l1) {
+            if (end > done) f(done, end - done, weights, l1);
             done = end;
         };
-        objective_.for_weights([&](Index offset, Index n) {
-            step_until(offset, false);
-            step_until(offset + n, true);
+        objective_.for_weights([&](Index offset, Index n, T l1) {
+            until(offset, false, 0);
+            until(offset + n, true, l1);
         });
-        step_until(objective_.size(), false);
+        until(objective_.size(), false, 0);
     }
 
     // Record, and ask the rules. False when one fires.

@@ -34,6 +34,12 @@ class PieceNorms {
     std::vector<std::pair<Index, double>> values_;
 };
 
+// Of a layer's weights in this step: l1 ||W||_1 + l2 / 2 ||W||^2.
+struct LayerPenalty {
+    Index end = 0;  // of the layer's parameters
+    double l1 = 0, l2 = 0;
+};
+
 template <class T>
 struct GradientSink {
     enum class Kind { weights, bias };
@@ -42,10 +48,11 @@ struct GradientSink {
     const OptimizerStep<T>* step = nullptr;  // or nullptr: the gradient itself is wanted
     const T* theta = nullptr;                // (size,)
     bool first = true, last = true;          // the block of rows that a piece sums over
-    bool at_once = true;   // false: the gradient is small, and is finished when all of it is there
-    T l2 = 0;              // l2 * theta is added for weights
-    bool no_bias = false;  // the gradient of biases is 0
-    bool measure = false, largest = false;  // note the norm; of which kind
+    bool at_once = true;  // false: the gradient is small, and is finished when all of it is there
+    const LayerPenalty* penalties = nullptr;  // of each layer, or nullptr: l2 * theta is added for
+                                              // weights, and their step minds l1
+    bool no_bias = false;                     // the gradient of biases is 0
+    bool measure = false, largest = false;    // note the norm; of which kind
 
     // Where to put a piece that belongs to the parameters from `offset` on.
     T* place(Index offset, T* scratch) const { return first && !at_once ? gradient + offset : scratch; }
@@ -62,20 +69,32 @@ struct GradientSink {
     // What happens to a gradient that is the whole sum.
     void finish(Kind kind, Index offset, T* piece, Index n, PieceNorms& norms) const {
         if (kind == Kind::bias && no_bias) std::memset(piece, 0, static_cast<std::size_t>(n) * sizeof(T));
-        if (kind == Kind::weights && l2 != 0)
-            for (Index i = 0; i < n; i += width<T>)
-                store(piece + i, fma(splat(l2), load(theta + offset + i), load(piece + i)));
-        if (measure) norms.note(offset, largest ? largest_magnitude(piece, n) : sum_of_squares(piece, n));
+        T l1 = 0;
+        if (kind == Kind::weights && penalties) l1 = penalise(offset, piece, n);
+        if (measure) norms.note(offset, size(offset, piece, n, l1));
         if (step)
-            (*step)(offset, n, piece, kind == Kind::weights);
+            (*step)(offset, n, piece, kind == Kind::weights, l1);
         else
             keep(offset, piece, n);
     }
 
     // Whether finish is a step that treats all parameters alike.
-    bool only_steps() const { return step && !step->decays() && l2 == 0 && !no_bias && !measure; }
+    bool only_steps() const { return step && !step->decays() && !penalties && !no_bias && !measure; }
 
   private:
+    // Adds the gradient of the differentiable penalty; returns the strength of the other.
+    T penalise(Index offset, T* piece, Index n) const {
+        const LayerPenalty* layer = penalties;
+        while (offset >= layer->end) ++layer;
+        if (const T l2 = static_cast<T>(layer->l2); l2 != 0)
+            for (Index i = 0; i < n; i += width<T>)
+                store(piece + i, fma(splat(l2), load(theta + offset + i), load(piece + i)));
+        return static_cast<T>(layer->l1);
+    }
+    double size(Index offset, const T* piece, Index n, T l1) const {
+        if (l1 != 0) return size_of_subgradient(theta + offset, piece, n, l1, largest);
+        return largest ? largest_magnitude(piece, n) : sum_of_squares(piece, n);
+    }
     void keep(Index offset, const T* piece, Index n) const {
         if (piece != gradient + offset)  // where place() may have put it
             std::memcpy(gradient + offset, piece, static_cast<std::size_t>(n) * sizeof(T));

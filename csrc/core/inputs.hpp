@@ -1,7 +1,8 @@
-// The inputs of a data set, (rows, cols), in the caller's memory: dense, or sparse in rows (CSR). Of a sparse
-// matrix a few rows at a time are made dense where they are used.
+// The inputs of a data set, (rows, cols): dense or sparse in rows (CSR), in the caller's memory, or a
+// polynomial basis at points. Of the latter two a few rows at a time are made dense where they are used.
 #pragma once
 
+#include "core/polynomial.hpp"
 #include "core/views.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -37,17 +38,48 @@ struct SparseRows {
     }
 };
 
+// Column j of row i is p_{j+1}(points[i]): a polynomial is the linear model of these, and p_0 = 1 its bias.
+template <class T>
+struct PolynomialRows {
+    const T* points = nullptr;  // (rows,)
+    PolynomialBasis basis;
+
+    // `count` rows from r0 on of those that `rows` names, each padded with zeros to whole vectors or to
+    // `stride`. Points are in the lanes.
+    template <class Rows>
+    void expand(const Rows& rows, Index r0, Index count, Index degree, T* to, Index stride) const {
+        for (Index i = r0; i < r0 + count; i += width<double>) {
+            const Index here = r0 + count - i < width<double> ? r0 + count - i : width<double>;
+            T in[width<double>] = {};
+            for (Index r = 0; r < here; ++r) in[r] = points[rows[i + r]];
+            const Vec<double> x[1] = {load_wide(in)};
+            T* row = to + i * stride;
+            visit_basis(basis, degree, x, [&](Index k, const Vec<double>(&p)[1]) {
+                for (Index r = 0; r < here && k > 0; ++r)
+                    row[r * stride + k - 1] = static_cast<T>(p[0][static_cast<int>(r)]);
+            });
+            for (Index r = 0; r < here; ++r)
+                for (Index j = degree; j < stride; ++j) row[r * stride + j] = 0;
+        }
+    }
+};
+
 template <class T>
 struct Inputs {
-    MatrixView<const T> dense;  // without data if the matrix is sparse
+    MatrixView<const T> dense;  // without data if the rows are something else
     SparseRows<T> sparse;
+    PolynomialRows<T> polynomial;
     Index rows = 0, cols = 0;
 
     Inputs() = default;
     Inputs(MatrixView<const T> matrix) : dense(matrix), rows(matrix.rows), cols(matrix.cols) {}
     Inputs(SparseRows<T> matrix, Index n_rows, Index n_cols) : sparse(matrix), rows(n_rows), cols(n_cols) {}
+    Inputs(PolynomialRows<T> basis, Index n_rows, Index degree)
+        : polynomial(basis), rows(n_rows), cols(degree) {}
 
     bool is_sparse() const { return sparse.absent != nullptr; }
+    bool is_polynomial() const { return polynomial.points != nullptr; }
+    bool is_dense() const { return !is_sparse() && !is_polynomial(); }
     Index size() const { return rows * cols; }
 
     // Row i of a sparse matrix, to (cols,).

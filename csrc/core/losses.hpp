@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/activations.hpp"
+#include "core/loss_rules.hpp"
 #include "core/views.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -164,90 +165,112 @@ void softmax_cross_entropy(Index rows, Index classes, T* z, Index stride,
                     probabilities + (first + i) * stride);
             }
         }
-        for (Index i = 0; i < count; i += width<double>) store(logarithm + i, log_from_one(load(sum + i)));
+        for (Index i = 0; i < count; i += width<double>) store(logarithm + i, log_of_normal(load(sum + i)));
         for (Index i = 0; i < count; ++i)
             losses[first + i] = weight_of(weights, first + i) * (total[i] * logarithm[i] - expected[i]);
     }
 }
 
-// max(z, 0) - z t + log(1 + exp(-|z|)), entry by entry.
-template <class T>
-void logistic_terms(Index n, const T* z, const T* t, double* terms) {
-    auto term = [](Vec<double> z_vector, Vec<double> t_vector) -> Vec<double> {
-        const Vec<double> magnitude = z_vector < 0 ? -z_vector : z_vector;
-        return relu(z_vector) - z_vector * t_vector + log1p_unit(exp(-magnitude));
-    };
+// terms[i] = value(f, y), entry by entry, in double.
+template <class T, class Rule>
+STEEPEST_INLINE void loss_values(const Rule& rule, Index n, const T* f, const T* y, double* terms) {
     Index i = 0;
     for (; i + width<double> <= n; i += width<double>)
-        store(terms + i, term(load_wide(z + i), load_wide(t + i)));
+        store(terms + i, rule.value(load_wide(f + i), load_wide(y + i)));
     if (i == n) return;
-    T z_tail[width<double>] = {}, t_tail[width<double>] = {};
-    std::memcpy(z_tail, z + i, static_cast<std::size_t>(n - i) * sizeof(T));
-    std::memcpy(t_tail, t + i, static_cast<std::size_t>(n - i) * sizeof(T));
-    const Vec<double> last = term(load_wide(z_tail), load_wide(t_tail));
+    T f_tail[width<double>] = {}, y_tail[width<double>] = {};
+    std::memcpy(f_tail, f + i, static_cast<std::size_t>(n - i) * sizeof(T));
+    std::memcpy(y_tail, y + i, static_cast<std::size_t>(n - i) * sizeof(T));
+    const Vec<double> last = rule.value(load_wide(f_tail), load_wide(y_tail));
     std::memcpy(terms + i, &last, static_cast<std::size_t>(n - i) * sizeof(double));
 }
 
-// Binary cross-entropy from logits, l_i = sum_k max(z, 0) - z t + log(1 + exp(-|z|)), d = scale w_i
-// (logistic(z) - t).
-template <class T>
-void logistic_cross_entropy(Index rows, Index outputs, T* z, const T* target,
-                            Index stride,                    // (rows, outputs)
-                            const T* weights,                // (rows,) or nullptr
-                            double scale, double* losses) {  // (rows,)
-    if (outputs == 1 && stride == 1) {                       // rows in the lanes
-        logistic_terms(rows, z, target, losses);
-        const T s = static_cast<T>(scale);
-        map(z, rows, [s](Vec<T> v, Vec<T> t) -> Vec<T> { return s * (logistic(v) - t); }, z, target);
-        for (Index i = 0; i < rows && weights; ++i) {
-            losses[i] *= static_cast<double>(weights[i]);
-            z[i] *= weights[i];
-        }
-        return;
-    }
+// f = scale derivative(f, y), entry by entry.
+template <class T, class Rule>
+STEEPEST_INLINE void loss_derivatives(const Rule& rule, Index n, T* f, const T* y, double scale) {
+    const T s = static_cast<T>(scale);
+    map(
+        f, n,
+        [&](Vec<T> f_vector, Vec<T> y_vector) -> Vec<T> { return s * rule.derivative(f_vector, y_vector); },
+        f, y);
+}
+
+// losses[i] = sum_k value(f_ik, y_ik), entries added in their order. Rows lie one behind the other, or are
+// padded.
+template <class T, class Rule>
+STEEPEST_INLINE void row_losses(const Rule& rule, Index rows, Index outputs, const T* f, const T* y,
+                                Index stride, double* losses) {
     constexpr Index block = 64;
-    for (Index i = 0; i < rows; ++i) {
-        T* row = z + i * stride;
-        const T* t = target + i * stride;
-        const double w = weight_of(weights, i);
-        double loss = 0, terms[block];
-        for (Index k = 0; k < outputs; k += block) {
-            const Index count = outputs - k < block ? outputs - k : block;
-            logistic_terms(count, row + k, t + k, terms);
-            for (Index j = 0; j < count; ++j) loss += terms[j];
+    double terms[block], loss = 0;
+    const Index run = stride == outputs ? rows * outputs : outputs;  // entries without a gap
+    const Index runs = stride == outputs ? 1 : rows;
+    Index row = 0, k = 0;
+    for (Index r = 0; r < runs; ++r)
+        for (Index first = 0; first < run; first += block) {
+            const Index count = run - first < block ? run - first : block;
+            const Index whole =
+                runs == 1 ? count : (count + width<double> - 1) / width<double> * width<double>;
+            loss_values(rule, whole, f + r * stride + first, y + r * stride + first, terms);
+            for (Index j = 0; j < count; ++j) {
+                loss += terms[j];
+                if (++k < outputs) continue;
+                losses[row++] = loss;
+                loss = 0;
+                k = 0;
+            }
         }
-        losses[i] = w * loss;
-        const T s = static_cast<T>(scale * w);
-        map(
-            row, outputs, [s](Vec<T> v, Vec<T> t_vector) -> Vec<T> { return s * (logistic(v) - t_vector); },
-            row, t);
+}
+
+// f_ik = scale w_i derivative(f_ik, y_ik); padding becomes 0.
+template <class T, class Rule>
+STEEPEST_INLINE void row_derivatives(const Rule& rule, Index rows, Index outputs, T* f, const T* y,
+                                     Index stride, const T* weights, double scale) {
+    if (stride == outputs && !weights) return loss_derivatives(rule, rows * outputs, f, y, scale);
+    for (Index i = 0; i < rows; ++i) {
+        T* row = f + i * stride;
+        const T* target = y + i * stride;
+        const double row_scale = scale * weight_of(weights, i);
+        if (stride == outputs) {
+            loss_derivatives(rule, outputs, row, target, row_scale);
+            continue;
+        }
+        loss_derivatives(rule, padded<T>(outputs), row, target, row_scale);
+        for (Index k = outputs; k < padded<T>(outputs); ++k) row[k] = 0;
     }
 }
 
-// Half the Poisson deviance from the logarithm z of the mean, l_i = sum_k y log y - y - y z + exp(z),
-// d = scale w_i (exp(z) - y).
-template <class T>
-void poisson_deviance(Index rows, Index outputs, T* z, const T* target,  // (rows, outputs), target >= 0
-                      Index stride,
-                      const T* weights,                // (rows,) or nullptr
-                      double scale, double* losses) {  // (rows,)
-    for (Index i = 0; i < rows; ++i) {
-        T* row = z + i * stride;
-        const T* y = target + i * stride;
-        const double w = weight_of(weights, i);
-        const T s = static_cast<T>(scale * w);
-        double loss = 0;
-        for (Index k = 0; k < outputs; ++k) {
-            const double count = static_cast<double>(y[k]);
-            loss += (count > 0 ? count * log(count) : 0.0) - count - count * static_cast<double>(row[k]);
-        }
-        map_in_place(row, outputs, [](Vec<T> v) -> Vec<T> { return exp(v); });
-        for (Index k = 0; k < outputs; ++k) {
-            loss += static_cast<double>(row[k]);
-            row[k] = s * (row[k] - y[k]);
-        }
-        losses[i] = w * loss;
+// l_i = sum_k rule(f_ik, y_ik). One output has its rows in the lanes.
+template <class T, class Rule>
+void entry_losses(const Rule& rule, Index rows, Index outputs, T* f, const T* y,
+                  Index stride,                    // (rows, outputs)
+                  const T* weights,                // (rows,) or nullptr
+                  double scale, double* losses) {  // (rows,)
+    if (outputs == 1 && stride == 1) {
+        loss_values(rule, rows, f, y, losses);
+        loss_derivatives(rule, rows, f, y, scale);
+        for (Index i = 0; i < rows && weights; ++i) f[i] *= weights[i];
+    } else {
+        row_losses(rule, rows, outputs, f, y, stride, losses);
+        row_derivatives(rule, rows, outputs, f, y, stride, weights, scale);
     }
+    for (Index i = 0; i < rows && weights; ++i) losses[i] *= static_cast<double>(weights[i]);
+}
+
+// Any loss. f: outputs, of which losses of classes and Poisson's are functions before any activation; y: the
+// targets, for classes one 0 or 1 an output (probabilities, for the cross-entropies). f becomes scale times
+// the weighted derivative, and `losses` gets each row's weighted loss. For the softmax rows must be padded;
+// for others they may also be `outputs` apart, and one output of a column that is 1 apart is the quickest.
+template <class T>
+void differentiate_loss(LossConfig loss, Index rows, Index outputs, T* f, const T* y,
+                        Index stride,                    // (rows, outputs)
+                        const T* weights,                // (rows,) or nullptr
+                        double scale, double* losses) {  // (rows,)
+    if (loss.kind == Loss::squared) return squared_error(rows, outputs, f, y, stride, weights, scale, losses);
+    if (loss.kind == Loss::softmax)
+        return softmax_cross_entropy<T>(rows, outputs, f, stride, nullptr, y, weights, scale, losses);
+    with_rule(loss, [&](const auto& rule) {
+        entry_losses(rule, rows, outputs, f, y, stride, weights, scale, losses);
+    });
 }
 
 }  // namespace steepest::STEEPEST_ISA

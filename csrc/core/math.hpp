@@ -150,9 +150,9 @@ STEEPEST_INLINE V log1p_unit(V u) {
     return twice_atanh(u / (2.0 + u));
 }
 
-// log x for x >= 1: mantissa m in (1/sqrt(2), sqrt(2)] and exponent e, log x = e ln 2 + log m. NaN and inf
-// become NaN.
-STEEPEST_INLINE Vec<double> log_from_one(Vec<double> x) {
+// log x for positive normal numbers x: mantissa m in (1/sqrt(2), sqrt(2)] and exponent e, log x = e ln 2 +
+// log m. NaN and inf become NaN.
+STEEPEST_INLINE Vec<double> log_of_normal(Vec<double> x) {
     using Integer = VectorTraits<Vec<double>>::Integer;
     using C = MathConstants<double>;
     const Integer bits = (Integer)x;

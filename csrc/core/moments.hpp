@@ -1,7 +1,8 @@
 // Full-batch squared error needs the data once. With features phi(x_i), weights w_i and K targets,
 //     G = sum w phi phi^T,   T_k = sum w y_k phi,   Y_k = sum w y_k^2
 // say all there is to say, at any theta:
-//     J(theta) = scale sum_k (Y_k - 2 theta_k.T_k + theta_k.G theta_k) + l2/2 sum theta_weights^2
+//     J(theta) = scale sum_k (Y_k - 2 theta_k.T_k + theta_k.G theta_k) + l1 |theta_weights|_1
+//                + l2/2 |theta_weights|^2
 // Near a good fit that difference cancels, so the moments and the difference are carried in double-double:
 // the loss is then right to some 30 digits of Y, and the gradient more exact than a pass over the data gives
 // it.
@@ -60,15 +61,16 @@ struct Moments {
     }
 };
 
-// J and its gradient as the descent sees them, at O(features^2) for a step. Parameters are (outputs,
-// features); whole vectors are read and written, so that theta and gradient need `slack` more entries at
-// their ends.
+// J and its gradient, without the L1 penalty's, as the descent sees them, at O(features^2) for a step.
+// Parameters are (outputs, features); whole vectors are read and written, so that theta and gradient need
+// `slack` more entries at their ends.
 class MomentsObjective {
   public:
     using Scalar = double;
 
-    MomentsObjective(const Moments& moments, double l2, Interrupt* interrupt)
+    MomentsObjective(const Moments& moments, double l1, double l2, Interrupt* interrupt)
         : moments_(moments),
+          l1_(l1),
           l2_(l2),
           interrupt_(interrupt),
           stride_(padded<double>(moments.features)),
@@ -95,7 +97,7 @@ class MomentsObjective {
     template <class F>
     void for_weights(F&& f) const {
         for (Index k = 0; k < moments_.outputs; ++k)
-            f(k * moments_.features + moments_.first_weight, moments_.features - moments_.first_weight);
+            f(k * moments_.features + moments_.first_weight, moments_.features - moments_.first_weight, l1_);
     }
 
     double loss_gradient(Rows, const double* theta, double* gradient) {
@@ -105,13 +107,16 @@ class MomentsObjective {
                 return 0;
             error = error + squared_error(k, theta + k * moments_.features, gradient + k * moments_.features);
         }
-        double penalty = 0;
+        double squares = 0, magnitudes = 0;
         if (l2_ != 0)
-            for_weights([&](Index offset, Index n) {
-                penalty += sum_of_squares(theta + offset, n);
+            for_weights([&](Index offset, Index n, double) {
+                squares += sum_of_squares(theta + offset, n);
                 for (Index i = offset; i < offset + n; ++i) gradient[i] = fma(l2_, theta[i], gradient[i]);
             });
-        return fma(0.5 * l2_, penalty, moments_.scale * error.hi);
+        if (l1_ != 0)
+            for_weights(
+                [&](Index offset, Index n, double) { magnitudes += sum_of_magnitudes(theta + offset, n); });
+        return fma(0.5 * l2_, squares, moments_.scale * error.hi) + l1_ * magnitudes;
     }
 
     // Mean squared error, without penalty, and R^2: for moments of held-out data.
@@ -186,7 +191,7 @@ class MomentsObjective {
     }
 
     const Moments& moments_;
-    double l2_;
+    double l1_, l2_;
     Interrupt* interrupt_;
     Index stride_;
     Buffer<double> gram_, cross_, gradient_;

@@ -5,26 +5,33 @@
 #include <vector>
 
 #include "core/dense.hpp"
+#include "core/dropout.hpp"
 #include "core/inputs.hpp"
+#include "core/loss_rules.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
-enum class Loss { squared, softmax, logistic, poisson };
+// Of a penalty: none, one for all layers, or one for each.
+using Strengths = std::vector<double>;
+inline double strength(const Strengths& s, std::size_t layer) {
+    return s.empty() ? 0.0 : s[s.size() == 1 ? 0 : layer];
+}
 
-// loss = output_scale / B * sum_i w_i l(f_i, y_i) + l2 / 2 * ||W||^2, where l is summed over the outputs and
-// B is the number of rows; the gradient is that of this number. The mean over entries has output_scale = 1 /
-// K.
+// loss = output_scale / B * sum_i w_i l(f_i, y_i) + sum_W (l1 ||W||_1 + l2 / 2 * ||W||^2), where l is summed
+// over the outputs and B is the number of rows; the gradient is that of this number, but for the L1 penalty,
+// which the step minds. The mean over entries has output_scale = 1 / K.
 struct NetworkConfig {
-    std::vector<Index> widths;  // n_inputs, hidden widths, n_outputs
-    Activation hidden = Activation::relu;
+    std::vector<Index> widths;            // n_inputs, hidden widths, n_outputs
+    std::vector<Activation> hidden = {};  // one for each hidden layer
     Activation output =
-        Activation::identity;  // before `squared`; softmax and logistic losses work from logits
-    Loss loss = Loss::squared;
+        Activation::identity;  // before losses of numbers; those of classes and Poisson's have their own
+    LossConfig loss = {};
     double output_scale = 1;
-    double l2 = 0;
-    bool l2_per_row = false;        // scikit-learn's: l2 / B in place of l2, for a batch of B rows
+    Strengths l1 = {}, l2 = {};
+    bool l2_per_row = false;        // scikit-learn's: l / B in place of both, for a batch of B rows
     bool no_bias = false;           // biases stay what they are: their gradient is 0
     bool weights_by_batch = false;  // scikit-learn's: B is the sum of the batch's sample weights
+    DropoutConfig dropout = {};     // of the hidden layers, in training
 };
 
 // The caller's data, in the caller's memory.
@@ -32,7 +39,7 @@ template <class T>
 struct Dataset {
     Inputs<T> X;                            // (n, n_inputs)
     const T* y = nullptr;                   // (n, n_outputs), or
-    const std::int64_t* classes = nullptr;  // (n,) for the softmax loss
+    const std::int64_t* classes = nullptr;  // (n,) for a loss of classes: one against the rest, or softmax
     const T* weights = nullptr;             // (n,) or nullptr: all 1
 };
 
@@ -58,7 +65,7 @@ class Network {
     // except for the softmax, which works on whole rows.
     // Rows a multiple of 2 KiB apart would share a few sets of the first-level cache, and are moved apart.
     Index stride(Index l) const {
-        if (l == depth() && layers_.back().transposed && config_.loss != Loss::softmax)
+        if (l == depth() && layers_.back().transposed && config_.loss.kind != Loss::softmax)
             return layers_.back().n_out;
         if (l == 0 && config_.widths[0] == 1 && !layers_.front().transposed) return 1;
         const Index whole = padded<T>(config_.widths[static_cast<std::size_t>(l)]);
@@ -66,7 +73,7 @@ class Network {
     }
     static bool is_aliased(Index stride) { return stride * static_cast<Index>(sizeof(T)) % 2048 == 0; }
     Activation activation(Index layer) const {
-        return layer + 1 == depth() ? config_.output : config_.hidden;
+        return layer + 1 == depth() ? config_.output : config_.hidden[static_cast<std::size_t>(layer)];
     }
 
     double multiply_adds(Index rows) const {

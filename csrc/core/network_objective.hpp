@@ -19,19 +19,25 @@ class NetworkObjective {
           data_(data),
           interrupt_(interrupt),
           threads_(is_shared(network.multiply_adds(largest_block(network, data))) ? n_threads : 1),
-          pass_(network, threads_.count()) {}
+          pass_(network, threads_.count()),
+          step_(network.config().dropout.first_step) {
+        for (const auto& layer : network.layers()) penalties_.push_back({.end = layer.end()});
+    }
 
     Index size() const { return network_.size(); }
     Index n_rows() const { return data_.X.rows; }
 
-    // Where weight decay applies: the weights, not the biases.
+    // Where weight decay applies, the weights, not the biases; and the L1 penalty of the last loss there.
     template <class F>
     void for_weights(F&& f) const {
-        for (const auto& layer : network_.layers()) f(layer.weights_offset, layer.weights_size);
+        for (std::size_t l = 0; l < penalties_.size(); ++l) {
+            const auto& layer = network_.layers()[l];
+            f(layer.weights_offset, layer.weights_size, static_cast<T>(penalties_[l].l1));
+        }
     }
 
-    // The mean loss on these rows with its penalty; the gradient is overwritten. If the interrupt fires,
-    // neither means anything.
+    // The mean loss on these rows with its penalty; the gradient, of all but an L1 penalty, is overwritten.
+    // If the interrupt fires, neither means anything.
     double loss_gradient(Rows rows, const T* theta, T* gradient) {
         GradientSink<T> sink;
         sink.gradient = gradient;
@@ -111,18 +117,19 @@ class NetworkObjective {
     double pass_rows(Rows rows, const T* theta, GradientSink<T>& sink) {
         const auto& config = network_.config();
         const double total = batch_weight(rows);
-        const double l2 = config.l2_per_row ? config.l2 / (total > 0 ? total : 1) : config.l2;
-        sink.l2 = static_cast<T>(l2);
+        if (const double rows_of = config.l2_per_row && total > 0 ? total : 1; rows_of != rows_of_penalties_)
+            set_penalties(rows_of);
+        penalty_ = is_penalised_ ? penalty_at(theta) : 0;
+        sink.penalties = is_penalised_ ? penalties_.data() : nullptr;
         sink.no_bias = config.no_bias;
         const double scale = total > 0 ? config.output_scale / total : 0;  // 0: nothing in this batch counts
-        penalty_ = l2 == 0 ? 0 : 0.5 * l2 * sum_of_squared_weights(theta);
         const Index block = network_.block_rows();
         double loss = 0;
         for (Index first = 0; first < rows.count; first += block) {
             const Rows part = rows.slice(first, rows.count - first < block ? rows.count - first : block);
             sink.first = first == 0;
             sink.last = first + block >= rows.count;
-            loss += block_backward(part, theta, scale);
+            loss += block_backward(part, first, theta, scale);
             if (stopped()) return 0;
             const double mean = loss * scale + penalty_;
             if (sink.last && sink.step && !(mean - mean == 0)) return mean;
@@ -130,13 +137,16 @@ class NetworkObjective {
             for_shares(shares, [&](int share) { pass_.backward_parameters(sink, share, shares); });
         }
         if (!sink.at_once) pass_.finish(sink);
+        ++step_;
         return loss * scale + penalty_;
     }
 
-    // Forward and back to every layer's pre-activation; returns the sum of the rows' losses.
-    double block_backward(Rows rows, const T* theta, double scale) {
+    // Forward and back to every layer's pre-activation, of the batch's rows from `first` on; returns the sum
+    // of the rows' losses.
+    double block_backward(Rows rows, Index first, const T* theta, double scale) {
         const double work = network_.multiply_adds(rows.count);
         pass_.begin(data_, rows);
+        pass_.begin_dropout(step_, first);
         pass_.begin_loss();
         pass_.begin_backward();
         for_rows(rows.count, work, [&](int share, Index r0, Index r1) {
@@ -157,10 +167,33 @@ class NetworkObjective {
         return sum;
     }
 
-    double sum_of_squared_weights(const T* theta) const {
-        double squares = 0;
-        for_weights([&](Index offset, Index n) { squares += sum_of_squares(theta + offset, n); });
-        return squares;
+    // Each layer's penalty with its strength divided by `rows`.
+    void set_penalties(double rows) {
+        const auto& config = network_.config();
+        rows_of_penalties_ = rows;
+        is_penalised_ = false;
+        for (std::size_t l = 0; l < penalties_.size(); ++l) {
+            auto& [end, l1, l2] = penalties_[l];
+            l1 = strength(config.l1, l) / rows;
+            l2 = strength(config.l2, l) / rows;
+            is_penalised_ |= l1 != 0 || l2 != 0;
+        }
+    }
+
+    // What they add up to; layers of equal strength are added up before they are multiplied by it.
+    double penalty_at(const T* theta) const {
+        double penalty = 0, magnitudes = 0, squares = 0;
+        for (std::size_t l = 0; l < penalties_.size(); ++l) {
+            const auto& [end, l1, l2] = penalties_[l];
+            const auto& layer = network_.layers()[l];
+            if (l1 != 0) magnitudes += sum_of_magnitudes(theta + layer.weights_offset, layer.weights_size);
+            if (l2 != 0) squares += sum_of_squares(theta + layer.weights_offset, layer.weights_size);
+            if (l + 1 < penalties_.size() && penalties_[l + 1].l1 == l1 && penalties_[l + 1].l2 == l2)
+                continue;
+            penalty += l1 * magnitudes + 0.5 * l2 * squares;
+            magnitudes = squares = 0;
+        }
+        return penalty;
     }
 
     const Network<T>& network_;
@@ -169,7 +202,11 @@ class NetworkObjective {
     Threads threads_;
     SharingChoice sharing_;
     NetworkPass<T> pass_;
+    Index step_;  // of the dropout masks: every gradient is one
     Buffer<T> gradient_;
+    std::vector<LayerPenalty> penalties_;
+    double rows_of_penalties_ = 0;  // what the last batch divided their strengths by
+    bool is_penalised_ = false;
     double penalty_ = 0;
 };
 
@@ -179,7 +216,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
     const auto& config = network_.config();
     const Index block = network_.block_rows(), outputs = network_.n_outputs(), n = data.X.rows;
     const Index out_stride = network_.stride(network_.depth());
-    const bool regression = config.loss == Loss::squared || config.loss == Loss::poisson;
+    const bool regression = !is_classification(config.loss.kind);
     RegressionScore r2(data, regression ? outputs : 0);
     std::vector<T> poisson_mean;
     double loss = 0, right = 0, weight = 0;
@@ -196,7 +233,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
             const double w = data.weights ? static_cast<double>(data.weights[first + i]) : 1.0;
             const T* f = pass_.output() + i * out_stride;
             weight += w;
-            if (config.loss == Loss::poisson) {
+            if (config.loss.kind == Loss::poisson) {
                 poisson_mean.assign(f, f + outputs);
                 map_in_place(poisson_mean.data(), outputs, [](Vec<T> z) -> Vec<T> { return exp(z); });
                 r2.add(poisson_mean.data(), data.y + (first + i) * outputs, w);
@@ -205,7 +242,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
             if (regression)
                 r2.add(f, data.y + (first + i) * outputs, w);
             else
-                right += classified_right(data, first + i, f, outputs, config.loss) ? w : 0.0;
+                right += classified_right(data, first + i, f, outputs, config.loss.kind) ? w : 0.0;
         }
         for_rows(part.count, work, [&](int, Index r0, Index r1) { pass_.loss_backward(1.0, r0, r1); });
         loss += pass_.loss();

@@ -32,6 +32,7 @@ class NetworkPass {
         const auto depth = static_cast<std::size_t>(network.depth());
         activations_.resize(depth + 1);
         derivatives_.resize(depth + 1);
+        draws_.resize(depth + 1);
     }
 
     const T* activation(Index l) const {
@@ -39,12 +40,15 @@ class NetworkPass {
     }
     Index stride(Index l) const { return l == 0 ? input_stride_ : network_.stride(l); }
     const T* output() const { return activations_.back().data(); }
+    T* output() { return activations_.back().data(); }
 
-    // Makes room for the rows, and reads their inputs where they lie if the first layer can. Rows of a sparse
-    // matrix are made dense, as many as pass together, unless the first layer goes over the entries alone.
+    // Makes room for the rows, and reads their inputs where they lie if the first layer can. Rows that
+    // are not dense are made so, as many as pass together, unless the first layer goes over a sparse matrix's
+    // entries alone.
     void begin(const Dataset<T>& data, Rows rows) {
         data_ = &data;
         rows_ = rows;
+        drops_ = false;
         for (Index l = 1; l <= network_.depth(); ++l)
             activations_[static_cast<std::size_t>(l)].reserve(rows.count * network_.stride(l));
         losses_.reserve(rows.count);
@@ -52,7 +56,7 @@ class NetworkPass {
         const Index columns = data.X.cols;
         by_entries_ = goes_over_entries(first, data.X);
         gathers_ =
-            !by_entries_ && (shallow_ || data.X.is_sparse() || rows.index || network_.is_aliased(columns) ||
+            !by_entries_ && (shallow_ || !data.X.is_dense() || rows.index || network_.is_aliased(columns) ||
                              (first.transposed && first.columns != columns));
         input_stride_ = gathers_ && !shallow_ ? network_.stride(0) : columns;
         if (gathers_) activations_[0].reserve(rows.count * input_stride_);
@@ -63,9 +67,9 @@ class NetworkPass {
         const Index stride = network_.stride(network_.depth());
         if (network_.config().output != Activation::identity)
             derivatives_.back().reserve(rows_.count * stride);
-        if (data_->classes)
+        if (by_class())
             classes_.reserve(rows_.count);
-        else if (rows_.index || stride != network_.n_outputs())
+        else if (data_->classes || rows_.index || stride != network_.n_outputs())
             targets_.reserve(rows_.count * stride);
         if (data_->weights && rows_.index) weights_.reserve(rows_.count);
     }
@@ -75,6 +79,15 @@ class NetworkPass {
         if (by_entries_) entries_.gather(data_->X, rows_);
     }
 
+    // Hidden units are dropped as in this step; these are the batch's rows from `first_row` on.
+    void begin_dropout(Index step, Index first_row) {
+        drops_ = !network_.config().dropout.rates.empty();
+        step_ = step;
+        first_row_ = first_row;
+        for (Index l = 1; drops_ && l < network_.depth(); ++l)
+            if (dropout_rate(l)) draws_[static_cast<std::size_t>(l)].reserve(rows_.count * width_of(l));
+    }
+
     // Stops between layers when the interrupt has fired; the output means nothing then.
     void forward(const T* theta, int share, Index r0, Index r1, Interrupt* interrupt) {
         if (shallow_) {
@@ -82,11 +95,11 @@ class NetworkPass {
             const Index hidden_stride = network_.stride(1);
             T* output = activations_[2].data() + r0;
             T* input = activations_[0].data() + r0 * input_stride_;
-            const bool sparse = data_->X.is_sparse();
-            if (sparse) gather_inputs(r0, r1);
+            const bool gathered = !data_->X.is_dense();
+            if (gathered) gather_inputs(r0, r1);
             ShallowPass<T>::forward(
-                network_, sparse ? MatrixView<const T>{input, r1 - r0, input_stride_} : data_->X.dense,
-                sparse ? Rows{nullptr, 0, r1 - r0} : rows_.slice(r0, r1 - r0), theta, input,
+                network_, gathered ? MatrixView<const T>{input, r1 - r0, input_stride_} : data_->X.dense,
+                gathered ? Rows{nullptr, 0, r1 - r0} : rows_.slice(r0, r1 - r0), theta, input,
                 activations_[1].data() + r0 * hidden_stride, output);
             return activate_in_place(network_.config().output, output, r1 - r0);
         }
@@ -105,6 +118,7 @@ class NetworkPass {
                 dense_forward(layer, network_.activation(l), r1 - r0, activation(l) + r0 * stride(l),
                               stride(l), theta, output, out_stride);
             }
+            if (drops_) drop(l + 1, r0, r1);
         }
     }
 
@@ -116,27 +130,18 @@ class NetworkPass {
         const T* weights = gather_weights(r0, r1);
         T* z = activations_.back().data() + r0 * stride;
         double* losses = losses_.data() + r0;
-        if (data_->classes) {
+        if (by_class()) {
             for (Index i = r0; i < r1; ++i) classes_.data()[i] = data_->classes[rows_[i]];
             return softmax_cross_entropy<T>(rows, outputs, z, stride, classes_.data() + r0, nullptr, weights,
                                             scale, losses);
         }
         const T* y = gather_targets(r0, r1);
-        switch (network_.config().loss) {
-            case Loss::softmax:
-                return softmax_cross_entropy<T>(rows, outputs, z, stride, nullptr, y, weights, scale, losses);
-            case Loss::logistic:
-                return logistic_cross_entropy<T>(rows, outputs, z, y, stride, weights, scale, losses);
-            case Loss::poisson:
-                return poisson_deviance<T>(rows, outputs, z, y, stride, weights, scale, losses);
-            case Loss::squared:
-                break;
-        }
+        const LossConfig loss = network_.config().loss;
         const Activation activation = network_.config().output;
         T* a = derivatives_.back().data() + r0 * stride;
         const auto bytes = static_cast<std::size_t>(rows * stride) * sizeof(T);
         if (activation != Activation::identity) std::memcpy(a, z, bytes);
-        squared_error(rows, outputs, z, y, stride, weights, scale, losses);
+        differentiate_loss(loss, rows, outputs, z, y, stride, weights, scale, losses);
         activation_backward_in_place(activation, a, z, rows * stride);
     }
 
@@ -149,11 +154,16 @@ class NetworkPass {
         for (Index l = network_.depth() - 1; l > 0; --l) {
             if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
             const Index in_stride = network_.stride(l), out_stride = network_.stride(l + 1);
-            dense_backward_input(network_.layers()[static_cast<std::size_t>(l)], network_.activation(l - 1),
-                                 r1 - r0, activation(l) + r0 * in_stride, in_stride,
-                                 d_z(l + 1) + r0 * out_stride, out_stride, theta,
-                                 derivatives_[static_cast<std::size_t>(l)].data() + r0 * in_stride, in_stride,
+            const bool drops = drops_ && dropout_rate(l);
+            const Activation below = network_.activation(l - 1);
+            const T* h = activation(l) + r0 * in_stride;
+            T* d = derivatives_[static_cast<std::size_t>(l)].data() + r0 * in_stride;
+            dense_backward_input(network_.layers()[static_cast<std::size_t>(l)],
+                                 drops ? Activation::identity : below, r1 - r0, h, in_stride,
+                                 d_z(l + 1) + r0 * out_stride, out_stride, theta, d, in_stride,
                                  threads_[static_cast<std::size_t>(share)].buffers);
+            if (drops)
+                dropout_backward(dropout_rate(l), below, draws(l, r0), r1 - r0, width_of(l), h, d, in_stride);
         }
     }
 
@@ -200,6 +210,25 @@ class NetworkPass {
         Buffer<T> absent;
     };
 
+    // Of activation l; the output's units are never dropped.
+    DropoutRate dropout_rate(Index l) const {
+        return l == network_.depth() ? DropoutRate{}
+                                     : network_.config().dropout.rates[static_cast<std::size_t>(l) - 1];
+    }
+    Index width_of(Index l) const { return network_.config().widths[static_cast<std::size_t>(l)]; }
+    std::uint16_t* draws(Index l, Index row) {
+        return draws_[static_cast<std::size_t>(l)].data() + row * width_of(l);
+    }
+    void drop(Index l, Index r0, Index r1) {
+        const DropoutRate rate = dropout_rate(l);
+        if (!rate) return;
+        const Index n = width_of(l), stride = network_.stride(l);
+        dropout_draws(network_.config().dropout.seed, l - 1, step_, first_row_ + r0, r1 - r0, n,
+                      draws(l, r0));
+        dropout_forward(rate, draws(l, r0), r1 - r0, n,
+                        activations_[static_cast<std::size_t>(l)].data() + r0 * stride, stride);
+    }
+
     void shallow_backward(const GradientSink<T>& sink, PackBuffers<T>& buffers, PieceNorms& norms) {
         buffers.piece.reserve(network_.size());
         T* gradient = sink.place(0, buffers.piece.data());
@@ -225,6 +254,8 @@ class NetworkPass {
             for (Index i = r0; i < r1; ++i) data_->X.expand_row(rows_[i], to + i * input_stride_);
             return;
         }
+        if (data_->X.is_polynomial())
+            return data_->X.polynomial.expand(rows_, r0, r1 - r0, data_->X.cols, to, input_stride_);
         const auto& X = data_->X.dense;
         if (input_stride_ == 1) {
             for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];
@@ -237,10 +268,14 @@ class NetworkPass {
         }
     }
 
+    // Whether the loss itself takes classes; for others they become indicators.
+    bool by_class() const { return data_->classes && network_.config().loss.kind == Loss::softmax; }
+
     // The targets of rows r0 ... r1 at the output's stride (zero padding), where they lie if they can be read
     // there.
     const T* gather_targets(Index r0, Index r1) {
         const Index outputs = network_.n_outputs(), stride = network_.stride(network_.depth());
+        if (data_->classes) return indicators(r0, r1, stride);
         if (!rows_.index && stride == outputs) return data_->y + (rows_.begin + r0) * outputs;
         T* targets = targets_.data();
         if (stride > outputs)
@@ -251,6 +286,13 @@ class NetworkPass {
                 for (Index k = 0; k < outputs; ++k)
                     targets[i * outputs + k] = data_->y[rows_[i] * outputs + k];
         return targets + r0 * stride;
+    }
+
+    const T* indicators(Index r0, Index r1, Index stride) {
+        T* targets = targets_.data() + r0 * stride;
+        std::memset(targets, 0, static_cast<std::size_t>((r1 - r0) * stride) * sizeof(T));
+        for (Index i = r0; i < r1; ++i) targets[(i - r0) * stride + data_->classes[rows_[i]]] = 1;
+        return targets;
     }
 
     const T* gather_weights(Index r0, Index r1) {
@@ -274,7 +316,9 @@ class NetworkPass {
     const Dataset<T>* data_ = nullptr;
     Rows rows_;
     std::vector<Buffer<T>> activations_, derivatives_;
-    bool shallow_, gathers_ = true, by_entries_ = false;
+    std::vector<Buffer<std::uint16_t>> draws_;  // of the dropout of activation l
+    bool shallow_, gathers_ = true, by_entries_ = false, drops_ = false;
+    Index step_ = 0, first_row_ = 0;
     EntriesByColumn<T> entries_;  // of the block, if the first layer goes over them
     const T* input_ = nullptr;
     Index input_stride_ = 0;

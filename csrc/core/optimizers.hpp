@@ -1,6 +1,15 @@
 // Optimizers: hyper-parameters, an explicit state (the caller's slots and step count), one step in place.
 //
 // Each rule is written once, for a vector of parameters, and serves both a stand-alone step and the descent.
+//
+// An L1 penalty l1 |x| has no gradient at 0. It is met by a proximal step behind the optimizer's,
+//     x <- sign(x) max(|x| - l1 c, 0),
+// where c is the step that a constant gradient of 1 makes in the limit, coordinate by coordinate. So x rests
+// where 0 is in g + l1 d|x|, for every optimizer, and a weight that the penalty holds is exactly 0. While no
+// sign changes, momentum with this threshold is momentum on g + l1 sign(x), begun with the velocity that
+// l1 sign(x) has in the limit; Adam's is the proximal step in its own metric. Parikh and Boyd (2014),
+// "Proximal algorithms"; Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods for structured
+// neural networks".
 #pragma once
 
 #include <variant>
@@ -42,6 +51,7 @@ struct SgdRule {
     SgdRule(const OptimizerConfig&, double learning_rate) : rate(static_cast<T>(learning_rate)) {}
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>*) const { x = fma(splat(-rate), g, x); }
+    STEEPEST_INLINE Vec<T> unit_step(const Vec<T>*) const { return splat(rate); }
 };
 
 // All three forms are v <- beta v + a g; x <- x - b v, or with Nesterov x <- x - b (beta v + a g):
@@ -49,7 +59,7 @@ struct SgdRule {
 template <class T, bool Nesterov>
 struct MomentumRule {
     static constexpr int slots = 1;
-    T beta, a, b;
+    T beta, a, b, limit;
 
     MomentumRule(const OptimizerConfig& c, double rate) {
         using Velocity = OptimizerConfig::Velocity;
@@ -58,6 +68,7 @@ struct MomentumRule {
                            : c.velocity == Velocity::step   ? rate
                                                             : 1.0 - c.momentum);
         b = static_cast<T>(c.velocity == Velocity::step ? 1.0 : rate);
+        limit = static_cast<T>(c.velocity == Velocity::average ? rate : rate / (1.0 - c.momentum));
     }
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>* slot) const {
@@ -66,6 +77,7 @@ struct MomentumRule {
         slot[0] = v;
         x = fma(splat(-b), Nesterov ? fma(splat(beta), v, scaled) : v, x);
     }
+    STEEPEST_INLINE Vec<T> unit_step(const Vec<T>*) const { return splat(limit); }
 };
 
 // m <- b1 m + (1-b1) g; v <- b2 v + (1-b2) g^2; x <- x - rate m_hat / (sqrt(v_hat) + eps), where
@@ -74,7 +86,7 @@ struct MomentumRule {
 template <class T>
 struct AdamRule {
     static constexpr int slots = 2;
-    T beta_1, complement_1, beta_2, complement_2, rate, root_scale, epsilon, decay;
+    T beta_1, complement_1, beta_2, complement_2, rate, root_scale, epsilon, decay, rate_of_limit;
 
     AdamRule(const OptimizerConfig& c, double learning_rate, OptimizerConfig::Corrections corrections) {
         const double correction_1 = corrections.first, correction_2 = __builtin_sqrt(corrections.second);
@@ -87,6 +99,7 @@ struct AdamRule {
         root_scale = static_cast<T>(c.epsilon_hat ? 1.0 : 1.0 / correction_2);
         epsilon = static_cast<T>(c.epsilon);
         decay = static_cast<T>(1.0 - learning_rate * c.weight_decay);
+        rate_of_limit = static_cast<T>(c.epsilon_hat ? learning_rate * correction_2 : learning_rate);
     }
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>* slot) const {
@@ -97,7 +110,56 @@ struct AdamRule {
         const Vec<T> step = rate * m / fma(sqrt(v), splat(root_scale), splat(epsilon));
         x = decay * x - (m == 0 ? Vec<T>{} : step);  // 0 / 0 where nothing has moved yet and epsilon is 0
     }
+    // Of the gradients' present size: infinite where there has been none and epsilon is 0.
+    STEEPEST_INLINE Vec<T> unit_step(const Vec<T>* slot) const {
+        return rate_of_limit / fma(sqrt(slot[1]), splat(root_scale), splat(epsilon));
+    }
 };
+
+// sign(x) max(|x| - threshold, 0), with a zero that is positive.
+template <class T>
+STEEPEST_INLINE Vec<T> soft_threshold(Vec<T> x, Vec<T> threshold) {
+    return x - (x > threshold ? threshold : x < -threshold ? -threshold : x);
+}
+
+// A rule and the proximal step of an L1 penalty.
+template <class T, class Rule>
+struct ProximalRule {
+    static constexpr int slots = Rule::slots;
+    Rule rule;
+    T l1;
+
+    STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>* slot) const {
+        rule(x, g, slot);
+        x = soft_threshold<T>(x, l1 * rule.unit_step(slot));
+    }
+};
+
+// What of a gradient g, that of everything but an L1 penalty, is left with the penalty: the subgradient of
+// the least norm, which is 0 at a minimum and nowhere else.
+template <class T>
+void least_subgradient(const T* x, const T* g, Index n, T l1, T* result) {
+    for (Index i = 0; i < n; ++i) {
+        const T inside = g[i] > l1 ? l1 : g[i] < -l1 ? -l1 : g[i];
+        result[i] = x[i] > 0 ? g[i] + l1 : x[i] < 0 ? g[i] - l1 : g[i] - inside;
+    }
+}
+
+// Of it, the sum of squares or the largest magnitude.
+template <class T>
+double size_of_subgradient(const T* x, const T* g, Index n, T l1, bool largest) {
+    constexpr Index block = 256;
+    T part[block];
+    double size = 0;
+    for (Index first = 0; first < n; first += block) {
+        const Index count = n - first < block ? n - first : block;
+        least_subgradient(x + first, g + first, count, l1, part);
+        const double here = largest ? largest_magnitude(part, count) : sum_of_squares(part, count);
+        size = !largest ? size + here : here <= size ? size : here;
+        if (size != size) break;
+    }
+    return size;
+}
 
 // The rule on fewer entries than a vector has.
 template <class T, class Rule>
@@ -158,22 +220,37 @@ class OptimizerStep {
     // Whether weights and biases are treated differently.
     bool decays() const { return decays_; }
 
-    // Moves x[offset ... offset + n) by gradient[0 ... n). Decoupled decay is for the weights of a model
-    // only.
-    void operator()(Index offset, Index n, const T* gradient, bool decays) const {
+    // Moves x[offset ... offset + n) by gradient[0 ... n). Decoupled decay and an L1 penalty, of strength l1,
+    // are for the weights of a model only.
+    void operator()(Index offset, Index n, const T* gradient, bool decays, T l1 = 0) const {
+        if (l1 != 0) return proximal(offset, n, gradient, decays, l1);
+        with_rule(offset, decays,
+                  [&](auto rule, T* const* slots) { apply_rule(rule, x_ + offset, gradient, slots, n); });
+    }
+
+  private:
+    using Rule = std::variant<SgdRule<T>, MomentumRule<T, false>, MomentumRule<T, true>, AdamRule<T>>;
+
+    // f(rule, slots) for the parameters from `offset` on.
+    template <class F>
+    STEEPEST_INLINE void with_rule(Index offset, bool decays, F&& f) const {
         std::visit(
             [&](auto rule) {
                 if constexpr (std::is_same_v<decltype(rule), AdamRule<T>>)
                     if (!decays) rule.decay = 1;
                 T* slots[2];
                 for (int s = 0; s < rule.slots; ++s) slots[s] = slots_[s] + offset;
-                apply_rule(rule, x_ + offset, gradient, slots, n);
+                f(rule, slots);
             },
             rule_);
     }
 
-  private:
-    using Rule = std::variant<SgdRule<T>, MomentumRule<T, false>, MomentumRule<T, true>, AdamRule<T>>;
+    // Out of line, so that steps without a penalty keep their place in the instruction cache.
+    [[gnu::noinline]] void proximal(Index offset, Index n, const T* gradient, bool decays, T l1) const {
+        with_rule(offset, decays, [&](auto rule, T* const* slots) {
+            apply_rule(ProximalRule<T, decltype(rule)>{rule, l1}, x_ + offset, gradient, slots, n);
+        });
+    }
 
     static Rule make_rule(const OptimizerConfig& config, double learning_rate,
                           OptimizerConfig::Corrections corrections) {

@@ -423,4 +423,20 @@ Moments polynomial_moments(const PolynomialBasis& basis, Index degree, const Pol
     return total.moments(1.0 / static_cast<double>(n));
 }
 
+// The same of K targets for each point: what only x makes is the same for all of them.
+inline Moments joined(const std::vector<Moments>& single) {
+    const auto outputs = static_cast<Index>(single.size());
+    const Moments& first = single.front();
+    Moments all(first.features, outputs, first.first_weight, first.scale / static_cast<double>(outputs));
+    all.weight = first.weight;
+    all.gram = first.gram;
+    for (Index k = 0; k < outputs; ++k) {
+        const Moments& one = single[static_cast<std::size_t>(k)];
+        for (Index j = 0; j < all.features; ++j) all.t(k, j) = one.t(0, j);
+        all.square[static_cast<std::size_t>(k)] = one.square[0];
+        all.variation[static_cast<std::size_t>(k)] = one.variation[0];
+    }
+    return all;
+}
+
 }  // namespace steepest::STEEPEST_ISA

@@ -1,5 +1,6 @@
 // Mean squared error of a polynomial on data, as the descent sees it:
-//     J(theta) = 1/W sum_i w_i (f(x_i) - y_i)^2 + l2/2 sum_{k>=1} theta_k^2,   W = the number of rows
+//     J(theta) = 1/W sum_i w_i (f(x_i) - y_i)^2 + sum_{k>=1} (l1 |theta_k| + l2/2 theta_k^2),
+// W = the number of rows. The gradient is that of all but the L1 penalty.
 #pragma once
 
 #include <vector>
@@ -16,12 +17,13 @@ class PolynomialObjective {
     using Scalar = double;
 
     PolynomialObjective(PolynomialBasis basis, Index degree, VectorView<const T> x, const T* y,
-                        const T* weights, double l2, Interrupt* interrupt)
+                        const T* weights, double l1, double l2, Interrupt* interrupt)
         : basis_(basis),
           degree_(degree),
           x_(x),
           y_(y),
           weights_(weights),
+          l1_(l1),
           l2_(l2),
           interrupt_(interrupt),
           sums_(degree) {}
@@ -30,7 +32,7 @@ class PolynomialObjective {
     Index n_rows() const { return x_.size; }
     template <class F>
     void for_weights(F&& f) const {
-        f(Index{1}, degree_);
+        f(Index{1}, degree_, l1_);
     }
 
     double loss_gradient(Rows rows, const double* theta, double* gradient) {
@@ -50,13 +52,14 @@ class PolynomialObjective {
             polynomial_residual_moments(basis_, degree_, theta, x, y, w, part.count, true, sums_);
         }
         const double n = static_cast<double>(rows.count);
-        double penalty = 0;
+        double squares = 0;
         for (Index k = 0; k <= degree_; ++k) gradient[k] = 2.0 / n * sums_.moment(k);
         for (Index k = 1; k <= degree_ && l2_ != 0; ++k) {
-            penalty += theta[k] * theta[k];
+            squares += theta[k] * theta[k];
             gradient[k] += l2_ * theta[k];
         }
-        return sums_.squared_error() / n + 0.5 * l2_ * penalty;
+        const double magnitudes = l1_ == 0 ? 0 : sum_of_magnitudes(theta + 1, degree_);
+        return sums_.squared_error() / n + 0.5 * l2_ * squares + l1_ * magnitudes;
     }
 
     // Mean squared error, without penalty, and R^2 on other points.
@@ -93,7 +96,7 @@ class PolynomialObjective {
     VectorView<const T> x_;
     const T* y_;
     const T* weights_;
-    double l2_;
+    double l1_, l2_;
     Interrupt* interrupt_;
     PolynomialSums sums_;
     Buffer<T> x_part_, y_part_, w_part_;

@@ -10,9 +10,9 @@
 
 namespace steepest::STEEPEST_ISA {
 
-enum class Stream : std::uint32_t { shuffle = 1 };
+enum class Stream : std::uint32_t { shuffle = 1, dropout = 2 };
 
-// 64-bit lanes that hold 32-bit numbers.
+// 64-bit lanes whose low halves hold 32-bit numbers; what is in the high halves doesn't matter.
 using WordLanes = Vec<std::uint64_t>;
 
 // The product of the low halves, in full.
@@ -24,7 +24,8 @@ STEEPEST_INLINE WordLanes multiply_words(WordLanes a, WordLanes b) {
 #elif defined(__SSE4_1__)
     return (WordLanes)_mm_mul_epu32((__m128i)a, (__m128i)b);
 #else
-    return a * b;
+    constexpr std::uint64_t low = 0xffffffffULL;
+    return (a & low) * (b & low);
 #endif
 }
 
@@ -46,8 +47,8 @@ inline void philox(std::uint64_t seed, std::uint32_t stream, std::uint64_t index
             const WordLanes p1 = multiply_words(c2, WordLanes{} + 0xCD9E8D57ULL);
             c0 = (p1 >> 32) ^ c1 ^ k0;
             c2 = (p0 >> 32) ^ c3 ^ k1;
-            c1 = p1 & low;
-            c3 = p0 & low;
+            c1 = p1;
+            c3 = p0;
             k0 = (k0 + 0x9E3779B9ULL) & low;
             k1 = (k1 + 0xBB67AE85ULL) & low;
         }
@@ -57,6 +58,23 @@ inline void philox(std::uint64_t seed, std::uint32_t stream, std::uint64_t index
             draws[2 * philox_group + part + l] = static_cast<std::uint32_t>(c2[l]);
             draws[3 * philox_group + part + l] = static_cast<std::uint32_t>(c3[l]);
         }
+    }
+}
+
+// `count` draws of 16 bits from number `first` on: the low half of each 32-bit draw, then its high half.
+inline void random_halves(std::uint64_t seed, std::uint32_t stream, std::uint64_t index, Index first,
+                          Index count, std::uint16_t* halves) {  // (count,)
+    constexpr Index group = 2 * philox_draws;
+    std::uint32_t draws[philox_draws];
+    for (Index at = first / group * group; at < first + count; at += group) {
+        philox(seed, stream, index, static_cast<std::uint32_t>(at / group * philox_group), draws);
+        const Index begin = at < first ? first : at;
+        const Index end = at + group < first + count ? at + group : first + count;
+        if (end - begin == group)
+            std::memcpy(halves + (begin - first), draws, sizeof draws);
+        else
+            std::memcpy(halves + (begin - first), reinterpret_cast<const char*>(draws) + 2 * (begin - at),
+                        static_cast<std::size_t>(2 * (end - begin)));
     }
 }
 

@@ -39,10 +39,11 @@ struct RegressionScore {
     }
 };
 
-// Whether row i is classified right; for several logistic outputs all of them must be.
+// Whether row i is classified right: the largest output is that of its class; where there is no one class but
+// an indicator for each output, all of them must be right.
 template <class T>
 bool classified_right(const Dataset<T>& data, Index i, const T* z, Index outputs, Loss loss) {
-    if (loss == Loss::logistic) {
+    if (loss != Loss::softmax && !data.classes) {
         for (Index k = 0; k < outputs; ++k)
             if ((z[k] > 0) != (data.y[i * outputs + k] > T(0.5))) return false;
         return true;

@@ -8,7 +8,7 @@ template <class T, class F>
 void with_shape(const Network<T>& network, F&& f) {
     const auto& layer = network.layers()[0];
     auto with_blocks = [&](auto inputs) {
-        with_activation(network.config().hidden, [&](auto activation) {
+        with_activation(network.activation(0), [&](auto activation) {
             if (layer.columns == lanes<T>)
                 f(inputs, std::integral_constant<int, 1>{}, activation);
             else

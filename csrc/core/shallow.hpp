@@ -15,7 +15,9 @@ class ShallowPass {
     static constexpr Index most_inputs = 2, most_blocks = 2;
 
     static bool fits(const Network<T>& network) {
-        if (network.depth() != 2 || network.config().loss == Loss::softmax) return false;
+        const auto& config = network.config();
+        if (network.depth() != 2 || config.loss.kind == Loss::softmax || !config.dropout.rates.empty())
+            return false;
         const auto &hidden = network.layers()[0], &output = network.layers()[1];
         const Index blocks = hidden.columns / lanes<T>;
         return !hidden.transposed && output.transposed && output.n_out == 1 && hidden.n_in <= most_inputs &&

@@ -413,6 +413,21 @@ double sum_of_squares(const T* x, Index n) {
         });
 }
 
+// Sum of magnitudes in double.
+template <class T>
+double sum_of_magnitudes(const T* x, Index n) {
+    return sum_wide(
+        n,
+        [&](Index i) {
+            auto v = load_wide(x + i);
+            return v < 0 ? -v : v;
+        },
+        [&](Index i) {
+            double v = x[i];
+            return v < 0 ? -v : v;
+        });
+}
+
 // Largest magnitude; NaN if any entry is NaN.
 template <class T>
 double largest_magnitude(const T* x, Index n) {

@@ -22,6 +22,11 @@ def recurrence(basis: str, degree: int) -> Recurrence | None:
     return None if basis == "monomial" else _coefficients(basis, degree)
 
 
+def explicit_recurrence(basis: str, degree: int) -> Recurrence:
+    """Return (a, b, c), each (degree,), of any basis, monomials too."""
+    return recurrence(basis, degree) or (np.ones(degree), np.zeros(degree), np.zeros(degree))
+
+
 @lru_cache(maxsize=64)
 def _coefficients(basis: str, degree: int) -> Recurrence:
     k = np.arange(degree, dtype=np.float64)
@@ -41,7 +46,7 @@ def to_monomial(coefficients: Array, basis: str, domain: tuple[float, float]) ->
         constant = to_monomial(coefficients, basis, (-1.0, 1.0))[:1]
         return np.pad(constant, (0, len(coefficients) - 1))
     n = len(coefficients)
-    a, b, c = recurrence(basis, n) or (np.ones(n), np.zeros(n), np.zeros(n))
+    a, b, c = explicit_recurrence(basis, n)
     low, high = domain
     middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
     slope, shift = 1.0 / half, -middle / half  # u = slope x + shift

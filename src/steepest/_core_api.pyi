@@ -25,6 +25,9 @@ _Inputs: TypeAlias = _Array | tuple[_Array, _Array, _Array, _Array]
 _Data: TypeAlias = tuple[_Inputs, _Array, _Array | None]  # X or x, y, sample weights (n,)
 # MT19937: its key (624,) and how many words of it have been drawn; or a seed
 _Twister: TypeAlias = tuple[NDArray[np.uint32], int] | int
+_Hidden: TypeAlias = (
+    str | list[str] | tuple[str, ...]
+)  # activations: of all hidden layers, or one for each
 _Config: TypeAlias = dict[str, Any]  # as csrc/bindings/descent_arguments.hpp reads it
 
 def build_info() -> dict[str, Any]: ...
@@ -56,10 +59,16 @@ def polynomial_loss_gradient(
 
 # The network. network_forward returns the activations of all layers, network_output those of the last.
 def network_forward(
-    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: str, output: str, /
+    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Arrays | NotImplementedType: ...
 def network_output(
-    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: str, output: str, /
+    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
+) -> _Array | NotImplementedType: ...
+
+# (n, K, d): entry [i, k] is the gradient of output k at row i. output: "identity", "relu", "exp", "logistic" or
+# "softmax".
+def network_input_gradient(
+    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Array | NotImplementedType: ...
 def network_loss_gradient(
     weights: _Sequence,
@@ -67,11 +76,11 @@ def network_loss_gradient(
     X: _Inputs,
     y: _Array,
     sample_weight: _Array | None,
-    hidden: str,
+    hidden: _Hidden,
     output: str,
     loss: str,
     output_scale: float,
-    l2: float,
+    l2: float | list[float],  # of all layers, or of each
     /,
 ) -> tuple[float, _Arrays, _Arrays] | NotImplementedType: ...
 def dense_backward(
@@ -159,6 +168,7 @@ def polynomial_descent(
     training: _Data,
     validation: _Data | None,
     recurrence: _Recurrence,
+    l1: float,
     l2: float,
     config: _Config,
     on_record: Callable[[tuple[Any, ...]], bool] | None,
@@ -169,6 +179,7 @@ def moments_descent(
     slots: _Arrays,
     moments: Moments,
     validation: Moments | None,
+    l1: float,
     l2: float,
     config: _Config,
     on_record: Callable[[tuple[Any, ...]], bool] | None,

@@ -17,6 +17,7 @@ from steepest import _native
 Array = np.ndarray[Any, np.dtype[Any]]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+ACTIVATIONS = ("identity", "relu", "tanh", "logistic")
 
 
 def check_number(
@@ -105,6 +106,25 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
         listed = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name} must be one of {listed}, but is {value!r}")
     return value
+
+
+def one_for_each_layer(name: str, values: Any, n_hidden: int) -> list[Any]:
+    """Return the entries of a sequence, or raise: there must be one for each hidden layer."""
+    entries = list(values)
+    if len(entries) != n_hidden:
+        raise ValueError(
+            f"{name} must have one entry for each of the {n_hidden} hidden layers, but has "
+            f"{len(entries)}: {values!r}"
+        )
+    return entries
+
+
+def check_activations(activation: Any, n_hidden: int) -> str | list[str]:
+    """Return the activations as the core takes them, or raise: a word for all hidden layers or one for each."""
+    if isinstance(activation, str) or not hasattr(activation, "__iter__"):
+        return check_choice("activation", activation, ACTIVATIONS)
+    words = one_for_each_layer("activation", activation, n_hidden)
+    return [check_choice(f"activation[{i}]", word, ACTIVATIONS) for i, word in enumerate(words)]
 
 
 def numeric_array(name: str, value: Any) -> Array:

@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike
 from steepest import _native
 from steepest._bases import recurrence
 from steepest._validate import (
+    ACTIVATIONS,
     Array,
+    check_activations,
     check_choice,
     check_rank,
     float_type,
@@ -38,11 +40,11 @@ __all__ = [
     "polynomial_loss_gradient",
     "polynomial_predict",
     "relu_network_forward",
+    "relu_network_input_gradient",
     "relu_network_loss_gradient",
     "softmax_cross_entropy",
 ]
 
-ACTIVATIONS = ("identity", "relu", "tanh", "logistic")
 OUTPUT_ACTIVATIONS = ("identity", "relu", "logistic", "softmax")
 
 
@@ -519,7 +521,7 @@ def relu_network_forward(
     biases: Sequence[ArrayLike],
     X: ArrayLike,
     output_activation: str = "identity",
-    activation: str = "relu",
+    activation: str | Sequence[str] = "relu",
 ) -> tuple[Array, list[Array]]:
     r"""Return a feed-forward network's output and hidden activations.
 
@@ -535,8 +537,8 @@ def relu_network_forward(
         Inputs.
     output_activation : {"identity", "relu", "logistic", "softmax"}, default "identity"
         a of the last layer.
-    activation : {"relu", "identity", "tanh", "logistic"}, default "relu"
-        a of the hidden layers.
+    activation : {"relu", "identity", "tanh", "logistic"} or sequence of these, default "relu"
+        a of the hidden layers, of all or one for each.
 
     Returns
     -------
@@ -549,7 +551,7 @@ def relu_network_forward(
     ValueError
         If the shapes don't chain or an activation is unknown.
     """
-    _check_activations(output_activation, activation)
+    _check_activations(output_activation, activation, weights)
     last = "identity" if output_activation == "softmax" else output_activation
     layers = _native.core.network_forward(weights, biases, X, activation, last)
     if layers is NotImplemented:
@@ -573,7 +575,7 @@ def relu_network_loss_gradient(
     X: ArrayLike,
     y: ArrayLike,
     output_activation: str = "identity",
-    activation: str = "relu",
+    activation: str | Sequence[str] = "relu",
 ) -> tuple[float, list[Array], list[Array]]:
     """Return a feed-forward network's loss and its gradients, by backpropagation.
 
@@ -599,7 +601,7 @@ def relu_network_loss_gradient(
     ValueError
         If shapes don't fit, an activation is unknown, or there are no rows.
     """
-    _check_activations(output_activation, activation)
+    _check_activations(output_activation, activation, weights)
     loss = output_activation if output_activation in ("softmax", "logistic") else "squared"
     output = "relu" if output_activation == "relu" else "identity"
     scale = 1.0 if loss == "softmax" else -1.0  # otherwise the mean over the outputs
@@ -634,11 +636,48 @@ def _network_target(target: Array, classes: bool, softmax: bool, x: Array, K: in
     return plain(target, x.dtype)
 
 
-def _check_activations(output_activation: str, activation: str) -> None:
+def relu_network_input_gradient(
+    weights: Sequence[ArrayLike],
+    biases: Sequence[ArrayLike],
+    X: ArrayLike,
+    output_activation: str = "identity",
+    activation: str | Sequence[str] = "relu",
+) -> Array:
+    r"""Return the derivatives of a feed-forward network's outputs with respect to its inputs, by backpropagation.
+
+    .. math:: G_{ikj} = \frac{\partial f_k(x_i)}{\partial x_{ij}}
+
+    Parameters
+    ----------
+    weights, biases, X, output_activation, activation
+        As in :func:`relu_network_forward`; f is the output after its activation.
+
+    Returns
+    -------
+    array, (n, K, n_in)
+
+    Raises
+    ------
+    ValueError
+        If the shapes don't chain or an activation is unknown.
+    """
+    _check_activations(output_activation, activation, weights)
+    gradient = _native.core.network_input_gradient(
+        weights, biases, X, activation, output_activation
+    )
+    if gradient is NotImplemented:
+        arrays = _network_arrays(weights, biases, X)
+        gradient = _native.core.network_input_gradient(*arrays, activation, output_activation)
+    return gradient  # type: ignore[no-any-return]
+
+
+def _check_activations(
+    output_activation: str, activation: str | Sequence[str], weights: Sequence[ArrayLike]
+) -> None:
     if output_activation not in OUTPUT_ACTIVATIONS:
         check_choice("output_activation", output_activation, OUTPUT_ACTIVATIONS)
     if activation not in ACTIVATIONS:
-        check_choice("activation", activation, ACTIVATIONS)
+        check_activations(activation, len(weights) - 1)
 
 
 def optimizer_step(

@@ -164,7 +164,7 @@ class Momentum(Optimizer):
     learning_rate : float, default 0.01
         :math:`\eta`.
     momentum : float in [0, 1), default 0.9
-        :math:`\beta`.
+        :math:`\beta`; 1, without friction, is allowed for velocity "step" alone.
     velocity : {"gradient", "step", "average"}, default "gradient"
         What the velocity accumulates.
     nesterov : bool, default False
@@ -185,7 +185,10 @@ class Momentum(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_number("momentum", self.momentum, low=0.0, below=1.0)
+        if (
+            self.velocity != "step" or self.momentum != 1
+        ):  # Keras and scikit-learn allow no friction
+            check_number("momentum", self.momentum, low=0.0, below=1.0)
         check_flag("nesterov", self.nesterov)
         if self.velocity not in ("gradient", "step", "average"):
             raise ValueError(

@@ -46,10 +46,11 @@ FLOAT_TYPES = (np.float64, np.float32)
 class Data:
     """Training or validation data as the core reads them.
 
-    X: (n, d), an array or sparse; y: (n, K) float or (n,) int64 classes; sample_weight: (n,) with mean 1, or None.
+    X: (n, d), an array, sparse, or what else has ``shape``, ``dtype`` and ``as_tuple``; y: (n, K) float or (n,)
+    int64 classes; sample_weight: (n,) with mean 1, or None.
     """
 
-    X: Inputs
+    X: Any
     y: Array
     sample_weight: Array | None = None
 
@@ -76,17 +77,6 @@ class NetworkState:
     slots: list[tuple[list[Array], list[Array]]] | None = None
     n_steps: int = 0
     n_epochs: int = 0
-
-    def copy(self) -> NetworkState:
-        """Return a state with lists of its own: a descent of it leaves this one as it is. Arrays are shared."""
-        slots = self.slots
-        return NetworkState(
-            [plain(w, w.dtype) for w in self.weights],  # an estimator's user has these
-            [plain(b, b.dtype) for b in self.biases],
-            None if slots is None else [(list(w), list(b)) for w, b in slots],
-            self.n_steps,
-            self.n_epochs,
-        )
 
 
 @contextmanager
@@ -358,12 +348,3 @@ def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
-
-
-def linear_output(coef: Array, intercept: Array, X: Inputs) -> Array:
-    """Return X coef + intercept, (n, K), with coef (d, K) and intercept (K,)."""
-    weights, bias = plain(coef, X.dtype), plain(intercept, X.dtype)
-    output: Array = _native.core.network_output(
-        [weights], [bias], core_inputs(X), "identity", "identity"
-    )
-    return output

@@ -149,6 +149,7 @@ class Watch:
         *,
         task: str = "epoch",
         n_tasks: int | None = None,
+        progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> Hook | None:
         """Return what the core calls after every record; None, which costs nothing, if nobody watches.
 
@@ -162,6 +163,8 @@ class Watch:
             What scikit-learn's callbacks read as the name of each task. A "step" is recorded before it is made.
         n_tasks : int, optional
             The most there can be; None if that is not known, or so far away that it tells nothing.
+        progress : callable, optional
+            Prints a record its way, where the estimator is verbose.
         """
         if self._whole_fit and self.estimator.scoring is not None and self._scorer is None:
             raise ValueError(
@@ -179,6 +182,7 @@ class Watch:
             self.estimator,
             attributes_at,
             loss_scale,
+            progress=progress,
             by_points=task == "step",
         )
 
@@ -302,8 +306,10 @@ class Hook:
         attributes_at: AttributesAt,
         loss_scale: float,
         *,
+        progress: Callable[[dict[str, Any]], None] | None,
         by_points: bool,
     ) -> None:
+        self._progress = progress or self._print
         self._callbacks, self._tasks, self._scorer = callbacks, tasks, scorer
         self._verbose, self._name = estimator.verbose, type(estimator).__name__
         self._attributes_at, self._loss_scale = attributes_at, loss_scale
@@ -337,13 +343,16 @@ class Hook:
         if self._callbacks or self._verbose:
             record = self._record(values)
             if self._verbose:
-                print(f"{self._name}: epoch {record['epoch'] + 1}, loss {record['loss']:.8g}")
+                self._progress(record)
             for callback in self._callbacks:  # every one, even after one has asked to stop
                 stop |= is_true(callback(record))
         if self._tasks is not None:
             stop |= self._tasks.end(self._attributes_after)
         self._records += 1
         return stop
+
+    def _print(self, record: dict[str, Any]) -> None:
+        print(f"{self._name}: epoch {record['epoch'] + 1}, loss {record['loss']:.8g}")
 
     def _record(self, values: tuple[Any, ...]) -> dict[str, Any]:
         record = dict(zip(RECORD_FIELDS, values, strict=True))

@@ -24,6 +24,8 @@ from steepest.estimators.callbacks import (
     Hook,
     Watch,
 )
+from steepest.estimators.parameters import check_random_state_parameter
+from steepest.estimators.penalties import elastic_net
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -47,6 +49,7 @@ class ConvexModel(CallbackSupport, BaseEstimator):
     max_epochs: int
     tol: float
     alpha: float
+    l1_ratio: float
     warm_start: bool
     random_state: Any
     callbacks: Sequence[Callable[[dict[str, Any]], Any]]
@@ -60,9 +63,9 @@ class ConvexModel(CallbackSupport, BaseEstimator):
     n_iter_: int
     status_: str
 
-    def _penalty(self) -> float:
+    def _penalty(self) -> tuple[float, float]:
         check_threads(self.n_threads)
-        return check_number("alpha", self.alpha, low=0.0, finite=True)
+        return elastic_net(self.alpha, self.l1_ratio)
 
     def _is_full_batch(self, rows: int) -> bool:
         if self.batch_size is None:
@@ -74,6 +77,7 @@ class ConvexModel(CallbackSupport, BaseEstimator):
     ) -> dict[str, Any]:
         """Return the configuration of a descent on the rows of X (n, d)."""
         full = self._is_full_batch(X.shape[0])
+        check_random_state_parameter(self.random_state)
         limits: dict[str, Any] = {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
         if full:
             limits["gradient_tolerance"] = gradient_tolerance(self.tol, X)
@@ -164,14 +168,15 @@ def moments_descent(
     optimizer: Optimizer,
     moments: Any,
     validation: Any,
-    alpha: float,
+    l1: float,
+    l2: float,
     config: dict[str, Any],
     on_record: Callable[[tuple[Any, ...]], bool] | None,
 ) -> dict[str, Any]:
     """Run the compiled descent on the moments of the data; theta, (outputs, features), changes in place."""
     slots = [np.zeros_like(theta) for _ in optimizer.slots]
     result: dict[str, Any] = _native.core.moments_descent(
-        theta, slots, moments, validation, alpha, config, on_record
+        theta, slots, moments, validation, l1, l2, config, on_record
     )
     return result
 

@@ -10,7 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from steepest import _native, kernels
+from steepest import _native
 from steepest._validate import Array, check_number
 from steepest.estimators.base import (
     Data,
@@ -18,7 +18,6 @@ from steepest.estimators.base import (
     check_inputs,
     check_threads,
     check_weights,
-    linear_output,
     network_descent,
     report_ending,
     require_fitted,
@@ -27,8 +26,10 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
+from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel
 from steepest.estimators.linear import Scaling
+from steepest.estimators.prediction import answers, labels
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
     curvature_range,
@@ -42,24 +43,24 @@ from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
-class LogisticRegression(ClassifierMixin, ConvexModel):
+class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     r"""Logistic regression by gradient descent; softmax for more than two classes.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy
 
-    .. math:: J = -\frac1N \sum_i s_i \log p_{i, y_i} + \frac{\alpha}{2} \sum_{jk} (\sigma_j w_{jk})^2, \qquad
-              p_i = \operatorname{softmax}(x_i W + b)
+    .. math:: J = -\frac1N \sum_i s_i \log p_{i, y_i} + \alpha \sum_{jk} \left( \rho\, |\sigma_j w_{jk}|
+              + \frac{1 - \rho}{2} (\sigma_j w_{jk})^2 \right), \qquad p_i = \operatorname{softmax}(x_i W + b)
 
-    computed from the logits by log-sum-exp, with sample weights s scaled to mean 1; for two classes one logit and
-    the logistic function. :math:`\sigma_j` is the standard deviation of feature j with ``standardize=True`` and 1
-    otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
+    with :math:`\rho` = ``l1_ratio``, computed from the logits by log-sum-exp, with sample weights s scaled to mean
+    1; for two classes one logit and the logistic function. :math:`\sigma_j` is the standard deviation of feature j
+    with ``standardize=True`` and 1 otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
 
     Parameters
     ----------
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
         cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
-        0.9 (mini-batches: a rate that is stable).
+        0.9, or 0.98 with an L1 penalty (mini-batches: a rate that is stable).
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
@@ -67,8 +68,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
     tol : float, default 1e-6
         With a full batch the descent has converged where the gradient's norm is at most this.
     alpha : float, default 1e-4
-        Strength of the L2 penalty. Without any, separable classes drive the weights to infinity.
-    callbacks, verbose, n_threads
+        Strength of the penalty. Without any, separable classes drive the weights to infinity. scikit-learn's C is
+        1 / (N alpha), on standardised features.
+    callbacks, verbose, n_threads, l1_ratio
         As in :class:`LinearRegression`.
     class_weight : dict or "balanced", optional
         Weights of the classes, by label (1 for those that are not named), which multiply those of the rows.
@@ -114,6 +116,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
+        l1_ratio: float = 0.0,
         class_weight: Any = None,
         scoring: Any = None,
     ) -> None:
@@ -133,6 +136,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.n_threads = n_threads
+        self.l1_ratio = l1_ratio
         self.class_weight = class_weight
         self.scoring = scoring
 
@@ -235,7 +239,7 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         rate_scale: float,
         watch: Watch,
     ) -> dict[str, Any]:
-        alpha = self._penalty()
+        l1, l2 = self._penalty()
         full = self._is_full_batch(X.shape[0])
         outputs = 1 if len(classes) == 2 else len(classes)
         weights = check_weights(sample_weight, X)
@@ -262,9 +266,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         optimizer = self.optimizer
         if power:
             largest = largest_curvature(training.X, weights, self.fit_intercept)
-            optimizer = nesterov(curvature_bound(outputs) * largest + alpha)
+            optimizer = nesterov(curvature_bound(outputs) * largest + l2, l1)
         elif optimizer is None:
-            optimizer = self._default_optimizer(scaling, sums, alpha, outputs, full, rate_scale)
+            optimizer = self._default_optimizer(scaling, sums, l1, l2, outputs, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
@@ -297,7 +301,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
                 "hidden": "identity",
                 "output": "identity",
                 "loss": "logistic" if outputs == 1 else "softmax",
-                "l2": alpha,
+                "l1": l1,
+                "l2": l2,
                 "no_bias": not self.fit_intercept,
             },
             config,
@@ -315,7 +320,8 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         self,
         scaling: Scaling,
         sums: Any,
-        alpha: float,
+        l1: float,
+        l2: float,
         outputs: int,
         full: bool,
         rate_scale: float,
@@ -325,9 +331,9 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         bound = curvature_bound(outputs)
         if not full:
             trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
-            return SGD(0.5 * rate_scale / (trace + alpha))
+            return SGD(0.5 * rate_scale / (trace + l2))
         _, largest = curvature_range(0.5 * bound * scaling.hessian(sums, 0.0, self.fit_intercept))
-        return nesterov(largest + alpha)
+        return nesterov(largest + l2, l1)
 
     def _validation(
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any
@@ -342,26 +348,30 @@ class LogisticRegression(ClassifierMixin, ConvexModel):
         scaled.y = class_targets(encode(labels, classes), outputs, inputs.dtype)
         return scaled
 
+    def _answers(self, X: Any, answer: str) -> Array:
+        """Return what is made of the logits, (n, K); see :func:`steepest.estimators.prediction.answers`."""
+        return answers(self, X, [self.coef_.T], [self.intercept_], answer)
+
     def decision_function(self, X: Any) -> Array:
         """Return the logits, (n,) for two classes, otherwise (n, K)."""
         require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
-        logits = linear_output(self.coef_.T, self.intercept_, inputs)
+        logits = self._answers(X, "output")
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, (n, K)."""
-        return probabilities(self.decision_function(X))
+        require_fitted(self)
+        return self._answers(X, "two_classes" if len(self.intercept_) == 1 else "softmax")
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities, (n, K)."""
-        return log_probabilities(self.decision_function(X))
+        """Return the logarithms of the probabilities, (n, K); finite where those underflow."""
+        require_fitted(self)
+        return self._answers(X, "log_two_classes" if len(self.intercept_) == 1 else "log_softmax")
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n,)."""
-        logits = self.decision_function(X)
-        best = (logits > 0).astype(int) if logits.ndim == 1 else logits.argmax(axis=1)
-        return self.classes_.take(best)
+        require_fitted(self)
+        return labels(self, X, [self.coef_.T], [self.intercept_], self.classes_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -421,23 +431,3 @@ def class_targets(codes: Array, outputs: int, dtype: Any) -> Array:
     if outputs == 1:
         return np.ascontiguousarray(codes[:, None], dtype=dtype)
     return np.ascontiguousarray(codes, dtype=np.int64)
-
-
-def log_probabilities(logits: Array) -> Array:
-    """Return the logarithms of :func:`probabilities`, from the logits: finite where those underflow."""
-    if logits.ndim == 1:
-        logits = np.stack([np.zeros_like(logits), logits], axis=1)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
-
-
-def probabilities(logits: Array) -> Array:
-    """Return softmax probabilities (n, K) of logits (n, K), or logistic ones (n, 2) of logits (n,)."""
-    if logits.ndim == 2:
-        return kernels.softmax(logits)
-    positive = np.empty((logits.shape[0], 2), logits.dtype)
-    # exp of what is not positive: no overflow on either side
-    small = np.exp(-np.abs(logits))
-    positive[:, 1] = np.where(logits >= 0, 1 / (1 + small), small / (1 + small))
-    positive[:, 0] = np.where(logits >= 0, small / (1 + small), 1 / (1 + small))
-    return positive

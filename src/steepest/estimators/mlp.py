@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from steepest import kernels
 from steepest._validate import (
     Array,
     check_choice,
@@ -18,17 +18,19 @@ from steepest._validate import (
 from steepest.estimators.base import (
     check_targets,
     check_weights,
+    require_fitted,
     unchanged_on_error,
 )
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
+from steepest.estimators.given_layers import given_layers
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.logistic import (
     check_labels,
     encode,
-    log_probabilities,
-    probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
+from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
@@ -37,14 +39,17 @@ from steepest.stopping import StopRule
 PARAMETERS = """
     hidden_layer_sizes : tuple of int, default (100,)
         Widths of the hidden layers; () is the linear model.
-    activation : {"relu", "identity", "logistic", "tanh"}, default "relu"
-        Of the hidden layers.
+    activation : {"relu", "identity", "logistic", "tanh"} or sequence of these, default "relu"
+        Of the hidden layers; beyond scikit-learn, a sequence has one for each. The initial weights and biases are
+        uniform within sqrt(c / (n_in + n_out)), where c is 2 for a logistic layer and 6 for the others; the output
+        layer has the c of the last hidden one.
     solver : {"adam", "sgd", "lbfgs"}, default "adam"
         "adam" is ``Adam(learning_rate_init, beta_1, beta_2, epsilon, epsilon_hat=True)``; "sgd" is
         ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
         SciPy's L-BFGS-B on the full batch, with the compiled loss and gradient.
-    alpha : float, default 1e-4
-        Strength of the L2 penalty on the weights, divided by B, the rows of each batch.
+    alpha : float or sequence of float, default 1e-4
+        Strength of the penalty on the weights, divided by B, the rows of each batch. Beyond scikit-learn: a
+        sequence has one for each layer of weights, ``len(hidden_layer_sizes) + 1`` of them.
     batch_size : int or "auto", default "auto"
         Rows for a step; "auto" is min(200, n).
     learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
@@ -63,8 +68,8 @@ PARAMETERS = """
         the same training.
     tol : float, default 1e-4
         An epoch improves when it is better than the best so far by more than this.
-    verbose : bool, default False
-        Print the loss after every epoch.
+    verbose : bool or int, default False
+        Print what scikit-learn prints: each epoch's loss, its validation score, and what ends or slows the descent.
     warm_start : bool, default False
         Start from the weights of the last fit, with a fresh optimizer; patience and the best loss or score go on.
     momentum, nesterovs_momentum : default 0.9, True
@@ -72,10 +77,10 @@ PARAMETERS = """
     early_stopping : bool, default False
         Hold out a part of the data and stop on its score; the best weights are restored.
     validation_fraction : float, default 0.1
-        The part that is held out.
+        The part that is held out; above 0 for that.
     beta_1, beta_2, epsilon : default 0.9, 0.999, 1e-8
         Of "adam".
-    n_iter_no_change : int, default 10
+    n_iter_no_change : int or inf, default 10
         The descent ends when more epochs in a row than this have not improved.
     max_fun : int, default 15000
         Limit of function calls of "lbfgs".
@@ -92,6 +97,16 @@ PARAMETERS = """
     n_threads : int, optional
         How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
         does not depend on it.
+    dropout : float or sequence of float, default 0.0
+        Beyond scikit-learn: the probability, in [0, 1), with which a hidden unit is 0 in a step of training, for
+        all hidden layers or one for each (Srivastava et al., 2014); those that stay are multiplied by 1 / (1 - p),
+        so that nothing needs a factor when predicting. p is rounded to 65536ths. The loss of a step, and so
+        ``loss_curve_``, is that of the thinned network, the one that is differentiated; validation and predictions
+        use all units. The masks are a function of ``random_state``, the step, the row's place in the batch and the
+        unit, and go on in ``partial_fit`` and with ``warm_start``. Not for "lbfgs".
+    l1_ratio : float in [0, 1] or sequence of them, default 0
+        Beyond scikit-learn: the part of the penalty that is L1, of all layers or of each. It is met by proximal
+        steps, for every optimizer, and the weights that it holds are exactly 0. Not for "lbfgs".
 """
 
 SCORING_PARAMETER = """    scoring : str or callable, optional
@@ -113,21 +128,31 @@ LOSS_PARAMETER = """
         What is minimised; "poisson" models counts by their logarithm."""
 
 
+def plain_labels(labels: Array) -> Array:
+    """Return labels as scikit-learn's MLP keeps them: objects as what NumPy makes of them, such as texts."""
+    return np.asarray(labels.tolist()) if labels.dtype.kind == "O" else labels
+
+
 class MLPRegressor(  # noqa: D101 - the docstring is put together below
     MultiOutputMixin, RegressorMixin, MultiLayerPerceptron
 ):
     __doc__ = (
-        r"""Regression with a feed-forward network.
+        r"""Regression with a feed-forward network; takes the place of scikit-learn's MLPRegressor.
+
+    Arguments, methods and fitted attributes mean what they mean there, and the same integer ``random_state`` gives
+    the same training. :meth:`from_sklearn` and :meth:`to_sklearn` convert.
 
     The objective on a batch of B rows, reported and differentiated, is half the squared error, summed over the
     outputs, with scikit-learn's penalty:
 
-    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{2B} \lVert W \rVert^2
+    .. math:: J = \frac{1}{2B} \sum_{ik} s_i (f_k(x_i) - y_{ik})^2 + \frac{\alpha}{B}
+              \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
-    scikit-learn trains on the same and reports the squared error divided by the number of outputs (its issue 8349);
-    the loss reported here is the one that is differentiated, and ``tol`` is compared as there.
-    With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu) - y + \mu`, of the mean
-    :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each measured before its step.
+    with :math:`\rho` = ``l1_ratio``, by default 0. scikit-learn trains on the same and reports the squared error
+    divided by the number of outputs (its issue 8349); the loss reported here is the one that is differentiated, and
+    ``tol`` is compared as there. With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu)
+    - y + \mu`, of the mean :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step.
 
     Parameters
     ----------"""
@@ -141,7 +166,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
         As in scikit-learn's MLPRegressor. The validation score is R^2, or by ``scoring``; there are scores with
-        ``validation_data``, too.
+        ``validation_data``, too. With "lbfgs" ``loss_curve_`` has the loss of each evaluation, which scikit-learn
+        does not keep.
     history_ : dict of arrays
         One number an epoch: "loss", "gradient_norm" (of the epoch's last batch), "learning_rate", "seconds", and
         with validation data "validation_loss" (without penalty) and "validation_score".
@@ -156,10 +182,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         self,
         loss: str = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -184,6 +210,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
+        l1_ratio: float | Sequence[float] = 0.0,
         scoring: Any = None,
     ) -> None:
         super().__init__(
@@ -215,13 +243,18 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             stop=stop,
             callbacks=callbacks,
             n_threads=n_threads,
+            dropout=dropout,
+            l1_ratio=l1_ratio,
             scoring=scoring,
         )
         self.loss = loss
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_choice("loss", self.loss, ("squared_error", "poisson"))
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
-        check_choice("loss", self.loss, ("squared_error", "poisson"))
         if self.loss == "poisson" and (targets < 0).any():
             row = int(np.argmax((targets < 0).any(axis=1)))
             raise ValueError(
@@ -246,7 +279,8 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` counts the epochs of the last call.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
+        ``intercepts_`` as they are, also where arrays were replaced; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -265,10 +299,26 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     def predict(self, X: Any) -> Array:
         """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
-        output = self._forward(X)
-        if self.out_activation_ == "exp":
-            output = np.exp(output)
+        require_fitted(self)
+        output = self._answers(X, "exponential" if self.out_activation_ == "exp" else "output")
         return output if output.shape[1] > 1 else output[:, 0]
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the derivatives of the prediction by the inputs, from the compiled backward pass.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+
+        Returns
+        -------
+        array, (n, d) for one target, (n, K, d) for several
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype; for ``loss="poisson"`` that
+            of the mean, exp f. ReLU'(0) is 0.
+        """
+        require_fitted(self)
+        return network_input_gradient(self, X, self.out_activation_)
 
 
 class MLPClassifier(  # noqa: D101 - the docstring is put together below
@@ -277,13 +327,19 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     __doc__ = (
         r"""Classification with a feed-forward network: softmax, or logistic for two classes and for several labels.
 
+    It takes the place of scikit-learn's MLPClassifier: arguments, methods and fitted attributes mean what they mean
+    there, and the same integer ``random_state`` gives the same training. :meth:`from_sklearn` and
+    :meth:`to_sklearn` convert.
+
     The objective on a batch of B rows, reported and differentiated, is the cross-entropy, computed from logits,
     with scikit-learn's penalty (for several labels it is summed over the outputs):
 
-    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{2B} \lVert W \rVert^2
+    .. math:: J = -\frac1B \sum_i s_i \log p_{i,y_i} + \frac{\alpha}{B}
+              \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
-    ``loss_curve_`` has each epoch's mean over its batches, each measured before its step. scikit-learn's is the
-    same except where the probability of the true class is below the last digit of 1: there it is cut off.
+    with :math:`\rho` = ``l1_ratio``, by default 0. ``loss_curve_`` has each epoch's mean over its batches, each
+    measured before its step. scikit-learn's is the same except where the probability of the true class is below the
+    last digit of 1: there it is cut off.
 
     Parameters
     ----------"""
@@ -305,13 +361,15 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     """
     )
 
+    _sparse_labels = False  # whether the labels in training were a sparse matrix
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -336,6 +394,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
+        l1_ratio: float | Sequence[float] = 0.0,
         class_weight: Any = None,
         scoring: Any = None,
     ) -> None:
@@ -368,11 +428,16 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             stop=stop,
             callbacks=callbacks,
             n_threads=n_threads,
+            dropout=dropout,
+            l1_ratio=l1_ratio,
             scoring=scoring,
         )
         self.class_weight = class_weight
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
+        sparse_labels = issparse(y)
+        if sparse_labels:
+            y = y.toarray()
         y = y if y is None else np.asarray(y)
         multilabel = y is not None and y.ndim == 2 and y.shape[1] > 1
         if multilabel:
@@ -385,6 +450,9 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             classes = np.arange(indicators.shape[1])
         else:
             labels, classes = check_labels(y, X.shape[0])
+            labels, classes = plain_labels(labels), plain_labels(classes)
+        if reset or not hasattr(self, "coefs_"):
+            self._sparse_labels = sparse_labels
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -425,12 +493,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, epochs: int = 1
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None, epochs: int = 1
     ) -> Any:
         """Train for one epoch, or several, on more data, from where the last call ended: optimizer state included.
 
         As in scikit-learn, an integer ``random_state`` shuffles in the same way in each call but the first; give a
-        RandomState for new orders. ``n_iter_`` counts the epochs of the last call.
+        RandomState for new orders. ``n_iter_`` counts the epochs of the last call. It starts from ``coefs_`` and
+        ``intercepts_`` as they are, also where arrays were replaced; the optimizer's moments go on.
 
         Parameters
         ----------
@@ -451,7 +520,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             if not hasattr(self, "classes_"):
                 if classes is None:
                     raise ValueError("classes must be passed on the first call to partial_fit.")
-                self.classes_ = np.unique(classes)
+                self.classes_ = np.unique(plain_labels(np.asarray(classes)))
             else:
                 require_same_classes(classes, self.classes_)
             result = self._partial_fit(X, y, sample_weight, epochs)
@@ -459,29 +528,64 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
-        logits = self._forward(X)
+        require_fitted(self)
         if self.out_activation_ == "softmax":
-            return kernels.softmax(logits)
-        if logits.shape[1] == 1:
-            both = probabilities(logits[:, 0])
-            return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
-        return np.stack([probabilities(column)[:, 1] for column in logits.T], axis=1)
+            return self._answers(X, "softmax")
+        if self.n_outputs_ > 1:
+            return self._answers(X, "logistic")
+        both = self._answers(X, "two_classes")
+        return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
-        logits = self._forward(X)
+        require_fitted(self)
         if self.out_activation_ == "softmax":
-            return log_probabilities(logits)
-        if logits.shape[1] == 1 and len(self.classes_) == 2:
-            return log_probabilities(logits[:, 0])
+            return self._answers(X, "log_softmax")
+        if self.n_outputs_ == 1 and len(self.classes_) == 2:
+            return self._answers(X, "log_two_classes")
         return np.log(self.predict_proba(X))
 
-    def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K)."""
-        logits = self._forward(X)
-        if self.out_activation_ == "softmax":
-            return np.asarray(self.classes_.take(logits.argmax(axis=1)))
-        if logits.shape[1] == 1:
-            positive = (logits[:, 0] > 0) & (len(self.classes_) == 2)
-            return np.asarray(self.classes_.take(positive.astype(int)))
-        return (logits > 0).astype(int)
+    def input_gradient(self, X: Any, output: str = "probability") -> Array:
+        """Return the derivatives of what the network says with respect to its inputs, by the backward pass.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+        output : {"probability", "logit"}, default "probability"
+            What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or
+            their logits, the last layer's values before softmax or the logistic function, as saliency maps use
+            them: they don't vanish where the network is sure.
+
+        Returns
+        -------
+        array, (n, d) for two classes, (n, K, d) for more and for several labels
+            Entry [i, k, j] is the derivative of output k by X[i, j], dense and in X's dtype. With two classes it is
+            that of ``classes_[1]``, whose logit is the only one; the other probability's is its negative.
+            ReLU'(0) is 0.
+
+        Raises
+        ------
+        ValueError
+            If ``output`` is neither word.
+        """
+        require_fitted(self)
+        check_choice("output", output, ("probability", "logit"))
+        gradient = network_input_gradient(
+            self, X, self.out_activation_ if output == "probability" else "identity"
+        )
+        if output == "probability" and len(self.classes_) == 1 and self.n_outputs_ == 1:
+            return np.zeros_like(gradient)  # it is 1 everywhere
+        return gradient
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K).
+
+        As in scikit-learn these are sparse (CSR) if the labels in training were.
+        """
+        require_fitted(self)
+        if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
+            indicators = (self._answers(X, "output") > 0).astype(int)
+            return csr_matrix(indicators) if self._sparse_labels else indicators
+        weights, biases = given_layers(self)
+        return labels(self, X, weights, biases, self.classes_, self._activations())

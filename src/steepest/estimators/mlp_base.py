@@ -12,14 +12,14 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from steepest import _native
 from steepest._validate import (
     Array,
+    check_activations,
     check_choice,
+    check_flag,
     check_integer,
     check_number,
     chunks,
-    plain,
 )
 from steepest.estimators.base import (
     Data,
@@ -32,14 +32,26 @@ from steepest.estimators.base import (
     history_of,
     is_seed,
     network_descent,
+    random_seed,
     report_ending,
-    require_fitted,
     unchanged_on_error,
     validation_parts,
 )
 from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
+from steepest.estimators.conversion import NetworkConversion
+from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
+from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
 from steepest.estimators.lbfgs import lbfgs_descent
-from steepest.estimators.sparse import Inputs, core_inputs
+from steepest.estimators.parameters import (
+    check_patience,
+    check_random_state_parameter,
+    check_verbose,
+    invalid_parameters,
+)
+from steepest.estimators.penalties import Strength, has_l1, layer_penalties
+from steepest.estimators.prediction import answers
+from steepest.estimators.progress import Progress
+from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import NoImprovement, StopRule, rules_of
@@ -65,16 +77,16 @@ def uniform_draws(
     return values
 
 
-class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
+class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
     """What the classifier and the regressor share."""
 
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str = "relu",
+        activation: Any = "relu",
         *,
         solver: str = "adam",
-        alpha: float = 0.0001,
+        alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
         learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
@@ -99,6 +111,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
+        dropout: Any = 0.0,
+        l1_ratio: float | Sequence[float] = 0.0,
         scoring: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -129,6 +143,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         self.stop = stop
         self.callbacks = callbacks
         self.n_threads = n_threads
+        self.dropout = dropout
+        self.l1_ratio = l1_ratio
         self.scoring = scoring
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
@@ -146,7 +162,7 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         return sample_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
-        """Train the network.
+        """Train the network, as scikit-learn's ``fit`` does with the same arguments.
 
         Parameters
         ----------
@@ -157,8 +173,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         sample_weight : array, (n,), optional
             Not negative. B in the objective is then the sum of the batch's weights, as in scikit-learn.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Measured after every epoch, for the history and for stop rules; with ``early_stopping`` it takes the
-            place of the held-out part.
+            Beyond scikit-learn: measured after every epoch, for the history and for stop rules; with
+            ``early_stopping`` it takes the place of the held-out part.
 
         Returns
         -------
@@ -167,11 +183,20 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            If data or parameters are not as described; the estimator is then as it was.
+            If data or parameters are not as described; the estimator is then as it was. Of a parameter the error
+            is both, as in scikit-learn.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``max_iter`` epochs were not enough, or the descent diverged.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
-            self._check_parameters()
+            with invalid_parameters():
+                self._check_parameters()
             keep = self.warm_start and hasattr(self, "coefs_")
+            if not keep:
+                self.__dict__.pop("_masks", None)
             inputs = check_inputs(self, X, reset=True)
             targets = self._targets(y, inputs, reset=not keep, fitting=True)
             weights = check_weights(sample_weight, inputs, scaled=False)
@@ -222,22 +247,40 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
                 "optimizer must be one of steepest's, such as steepest.Adam(1e-3), "
                 f"but is {self.optimizer!r}"
             )
-        for width in self._widths():
+        widths = self._widths()
+        for width in widths:
             check_integer("hidden_layer_sizes", width, low=1)
-        check_choice("activation", self.activation, ("identity", "logistic", "tanh", "relu"))
+        check_activations(self.activation, len(widths))
+        dropout_rates(self.dropout, len(widths))
         check_choice("solver", self.solver, ("lbfgs", "sgd", "adam"))
         check_choice("learning_rate", self.learning_rate, ("constant", "invscaling", "adaptive"))
-        check_number("alpha", self.alpha, low=0.0, finite=True)
+        l1, _ = self._penalties()
+        if has_l1(l1) and self._solver() == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' needs a differentiable objective, which an L1 penalty is not: l1_ratio must be 0, "
+                f"but is {self.l1_ratio!r}; solver='adam' and 'sgd' take proximal steps"
+            )
         check_number("learning_rate_init", self.learning_rate_init, above=0.0, finite=True)
         check_number("power_t", self.power_t, low=0.0, finite=True)
+        check_number("momentum", self.momentum, low=0.0, high=1.0)
+        check_number("beta_1", self.beta_1, low=0.0, below=1.0)
+        check_number("beta_2", self.beta_2, low=0.0, below=1.0)
+        check_number("epsilon", self.epsilon, above=0.0, finite=True)
         check_threads(self.n_threads)
         check_integer("max_iter", self.max_iter, low=1)
         check_integer("max_fun", self.max_fun, low=1)
         check_number("tol", self.tol, low=0.0)
-        check_number("validation_fraction", self.validation_fraction, above=0.0, below=1.0)
-        check_number("n_iter_no_change", self.n_iter_no_change, low=1)
+        check_number("validation_fraction", self.validation_fraction, low=0.0, below=1.0)
+        check_patience(self.n_iter_no_change)
+        check_random_state_parameter(self.random_state)
+        check_verbose(self.verbose)
+        for name in ("shuffle", "warm_start", "nesterovs_momentum", "early_stopping"):
+            check_flag(name, getattr(self, name))
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_integer("batch_size", self.batch_size, low=1)
+
+    def _penalties(self) -> tuple[Strength, Strength]:
+        return layer_penalties(self.alpha, self.l1_ratio, len(self._widths()) + 1)
 
     def _widths(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
@@ -251,19 +294,16 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         widths = [X.shape[1], *self._widths(), outputs]
         shapes = list(pairwise(widths))
         if keep:
-            if [w.shape for w in self.coefs_] != shapes:
+            fitted = [np.shape(w) for w in self.coefs_]
+            if fitted != shapes:
                 raise ValueError(
-                    f"warm_start needs the layers of the last fit, {[w.shape for w in self.coefs_]}, "
-                    f"but the parameters and data ask for {shapes}"
+                    f"warm_start needs the layers of the last fit, {fitted}, but the parameters and data ask "
+                    f"for {shapes}"
                 )
-            return NetworkState(
-                [plain(w, X.dtype) for w in self.coefs_],
-                [plain(b, X.dtype) for b in self.intercepts_],
-            )
-        factor = 2.0 if self.activation == "logistic" else 6.0
+            return NetworkState(*as_plain(given_layers(self), X.dtype))
+        activations = check_activations(self.activation, len(widths) - 2)
         weights, biases = [], []
-        for n_in, n_out in shapes:
-            bound = np.sqrt(factor / (n_in + n_out))
+        for (n_in, n_out), bound in zip(shapes, initial_bounds(activations, widths), strict=True):
             weights.append(
                 uniform_draws(random_state, bound, n_in * n_out, X.dtype).reshape(n_in, n_out)
             )
@@ -281,6 +321,7 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             "schedule": self.schedule is not None,
             "stop": bool(self.stop),
             "validation_data": validation is not None,
+            "dropout": dropout_rates(self.dropout, len(self._widths())) is not None,
             "scoring": self.scoring is not None,
         }
         for name, is_given in given.items():
@@ -302,6 +343,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         from sklearn.model_selection import train_test_split  # slow to import, seldom needed
 
         n = data.X.shape[0]
+        if self.validation_fraction == 0:
+            raise ValueError("early_stopping needs a validation_fraction above 0, but it is 0")
         if n < 2 or int(np.ceil(self.validation_fraction * n)) >= n:
             raise ValueError(
                 f"early_stopping needs rows to hold out and rows to train on, but X has {n} (n_samples={n})"
@@ -328,12 +371,14 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
 
     def _model(self, targets: Array) -> dict[str, Any]:
         _, loss, _ = self._output(targets)
+        l1, l2 = self._penalties()
         return {
-            "hidden": self.activation,
+            "hidden": check_activations(self.activation, len(self._widths())),
             "output": "identity",
             "loss": loss,
             "output_scale": 0.5 if loss == "squared" else 1.0,
-            "l2": float(self.alpha),
+            "l1": l1,
+            "l2": l2,
             "l2_per_row": True,
             "weights_by_batch": True,
         }
@@ -430,8 +475,11 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             attributes = self._attributes_at(parameters[0], parameters[1], training.y)
             return {**attributes, **counts, "_resume": None}
 
-        hook = watch.hook(attributes_at, n_tasks=config["max_epochs"])
+        progress = Progress(self) if self.verbose else None
+        hook = watch.hook(attributes_at, n_tasks=config["max_epochs"], progress=progress)
         result = self._descend(state, training, validation, config, hook, random_state)
+        if progress is not None:
+            progress.end(result)
         self._finish(state, result, history_of(result), training, goes_on=keep)
         self._remember(state, result, optimizer)
         return result
@@ -447,20 +495,29 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         one_stream: bool = False,
     ) -> dict[str, Any]:
         """Run the descent; its shuffles come from the random state, which is then where the last one ended."""
-        model = self._model(training.y)
+        model = self._model(training.y) | self._dropout_masks(random_state)
         if model["loss"] == "squared" and config.get("inclusive"):  # tol means what it means there
             config = {**config, "data_factor": 1.0 / training.y.shape[1]}
-        if not self.shuffle:
-            return network_descent(state, training, validation, model, config, hook)
-        stream = ShuffleStream(random_state)
-        config = {**config, "twister": stream.config}
+        stream = ShuffleStream(random_state) if self.shuffle else None
+        if stream is not None:
+            config = {**config, "twister": stream.config}
         result = network_descent(state, training, validation, model, config, hook)
-        twister = result.pop("twister")
-        if one_stream or not is_seed(
-            self.random_state
-        ):  # otherwise nobody can draw from it any more
-            stream.give_back(twister)
+        if stream is not None:
+            twister = result.pop("twister")
+            if one_stream or not is_seed(self.random_state):  # otherwise nobody can draw from it
+                stream.give_back(twister)
+        if "dropout" in model:
+            self._masks = model["dropout_seed"], model["dropout_step"] + result["n_steps"]
         return result
+
+    def _dropout_masks(self, random_state: np.random.RandomState | int) -> dict[str, Any]:
+        """Return the entries of the model for dropout: masks go on from the last call, or have a new key."""
+        rates = dropout_rates(self.dropout, len(self._widths()))
+        if rates is None:
+            return {}
+        masks = getattr(self, "_masks", None)
+        seed, step = masks or (random_seed(check_random_state(random_state)), 0)
+        return {"dropout": rates, "dropout_seed": seed, "dropout_step": step}
 
     def _patience(self) -> dict[str, Any]:
         """Return the entries of the configuration with which patience goes on from the last call."""
@@ -496,7 +553,7 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             history = {key: np.concatenate([before[key], history[key]]) for key in history}
         self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))
         self.history_ = history
-        self.loss_curve_ = history["loss"].tolist()
+        self.loss_curve_ = list(history["loss"])  # of NumPy's floats, as in scikit-learn
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else float("nan")
         self.n_iter_ = int(result["n_epochs"])
         samples = self.n_iter_ * data.X.shape[0]
@@ -526,12 +583,13 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, epochs: Any) -> dict[str, Any]:
         """Train for some epochs on more data; the optimizer's state and patience go on."""
         with unchanged_on_error(self):
-            self._check_parameters()
+            with invalid_parameters():
+                self._check_parameters()
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True")
             left = check_integer("epochs", epochs, low=1)
             first = not hasattr(self, "coefs_")
-            dtype = None if first else self.coefs_[0].dtype
+            dtype = None if first else layers_dtype(given_layers(self))
             inputs = check_inputs(self, X, reset=first, dtype=dtype)
             targets = self._targets(y, inputs, reset=False)
             weights = check_weights(sample_weight, inputs, scaled=False)
@@ -539,7 +597,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
             random_state, one_stream = self.random_state, left > 1
             if first or one_stream or not is_seed(random_state):
                 random_state = check_random_state(random_state)
-            hook = Watch(self, X, y, whole_fit=False).hook(lambda *_: {})
+            progress = Progress(self) if self.verbose else None
+            hook = Watch(self, X, y, whole_fit=False).hook(lambda *_: {}, progress=progress)
             done = 0
             # Patience that runs out ends no call; what other stop rules end, they end in each epoch.
             while left > 0:
@@ -554,6 +613,8 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
                 result = self._descend(
                     state, training, None, config, hook, random_state, one_stream
                 )
+                if progress is not None:
+                    progress.end(result)
                 self._finish(state, result, history_of(result), training, goes_on=not first)
                 self._remember(state, result, optimizer)
                 done += result["n_epochs"]
@@ -579,18 +640,23 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
         first: bool,
     ) -> tuple[NetworkState, dict[str, Any]]:
         """Return the state, and the entry of the configuration with which a divided rate goes on."""
-        if not first:
-            wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
-            if [w.shape for w in self.coefs_] != list(pairwise(wanted)):
-                raise ValueError(
-                    f"partial_fit goes on with the layers it has, {[w.shape for w in self.coefs_]}, but "
-                    f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
-                    f"{list(pairwise(wanted))}"
-                )
+        if first:
+            return self._start(X, targets, random_state, keep=False), {}
+        layers = given_layers(self)
+        shapes = [w.shape for w in layers[0]]
+        wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
+        if shapes != list(pairwise(wanted)):
+            raise ValueError(
+                f"partial_fit goes on with the layers it has, {shapes}, but "
+                f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
+                f"{list(pairwise(wanted))}"
+            )
         resume = getattr(self, "_resume", None)
         if resume is not None and resume["optimizer"] == optimizer:
-            return resume["state"].copy(), {"base_rate": resume["base_rate"]}
-        return self._start(X, targets, random_state, keep=not first), {}
+            state = resumed(resume["state"], layers, X.dtype)
+            if state is not None:
+                return state, {"base_rate": resume["base_rate"]}
+        return NetworkState(*as_plain(layers, X.dtype)), {}
 
     def _lbfgs(self, state: NetworkState, training: Data, watch: Watch) -> dict[str, Any]:
         result = lbfgs_descent(
@@ -606,18 +672,19 @@ class MultiLayerPerceptron(CallbackSupport, BaseEstimator):
                 n_tasks=self.max_iter + 1,  # the last may end without a step
             ),
         )
+        samples = self.t_ if self.warm_start and hasattr(self, "coefs_") else 0
         self._finish(state, result, {"loss": np.asarray(result["losses"])}, training)
         self.__dict__.pop("_resume", None)  # there is no optimizer's state to go on from
-        self.loss_ = result["loss"]
+        self.loss_ = np.float64(result["loss"])
+        self.t_ = samples  # scikit-learn counts those of its stochastic solvers alone
         return result
 
-    def _forward(self, X: Any) -> Array:
-        """Return the network's output before its activation, (n, K)."""
-        require_fitted(self)
-        inputs = check_inputs(self, X, reset=False)
-        weights = [plain(w, inputs.dtype) for w in self.coefs_]
-        biases = [plain(b, inputs.dtype) for b in self.intercepts_]
-        output: Array = _native.core.network_output(
-            weights, biases, core_inputs(inputs), self.activation, "identity"
-        )
-        return output
+    def _activations(self) -> str | list[str]:
+        """Return the activations of the fitted network as the core takes them."""
+        if isinstance(self.activation, str):
+            return self.activation
+        return check_activations(self.activation, len(self.coefs_) - 1)
+
+    def _answers(self, X: Any, answer: str) -> Array:
+        """Return what is made of the network's output before its activation, (n, K); see :func:`answers`."""
+        return answers(self, X, *given_layers(self), answer, self._activations())

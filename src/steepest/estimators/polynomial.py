@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from steepest import _native, kernels
-from steepest._bases import BASES, domain_map, recurrence, to_monomial, to_unit
+from steepest import kernels
+from steepest._bases import BASES, to_monomial, to_unit
 from steepest._validate import Array, check_choice, check_finite, check_integer, check_range
 from steepest.estimators.base import (
     check_inputs,
@@ -23,7 +23,14 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.callbacks import Watch, watched
+from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.polynomial_fit import (
+    Points,
+    coefficients,
+    moments_hessian,
+    points_descent,
+)
 from steepest.estimators.quadratic import (
     default_optimizer,
     is_automatic,
@@ -33,21 +40,23 @@ from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
-Points = tuple[Array, Array, Array | None]  # x, y and weights, (n,) each
-MeasuredPoints = tuple[Points, tuple[float, float], float]  # and their range and the size of y
+# Points, the range of x, the size of y, and whether y was given as (n, K).
+MeasuredPoints = tuple[Points, tuple[float, float], float, bool]
 
 
-class PolynomialRegression(RegressorMixin, ConvexModel):
+class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixin, ConvexModel):
     r"""Least squares with a polynomial of one variable, by gradient descent; no design matrix is built.
 
     The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
     objective, reported in ``loss_curve_`` and differentiated, is
 
-    .. math:: J = \frac1N \sum_i s_i \Bigl(\sum_k c_k\, p_k(u(x_i)) - y_i\Bigr)^2 + \frac\alpha2 \sum_{k\ge1} c_k^2
+    .. math:: J = \frac1N \sum_i s_i \Bigl(\sum_k c_k\, p_k(u(x_i)) - y_i\Bigr)^2
+              + \alpha \sum_{k\ge1} \left( \rho\, |c_k| + \frac{1 - \rho}{2} c_k^2 \right)
 
-    with sample weights s scaled to mean 1. The basis does not change the minimum (without penalty), only how fast
-    descent gets there: the condition number of monomials grows exponentially with the degree, that of Chebyshev
-    and Legendre polynomials on evenly spread points hardly at all.
+    with sample weights s scaled to mean 1 and :math:`\rho` = ``l1_ratio``; for K targets the first term is the mean
+    over them as well. The basis does not change the minimum (without penalty), only how fast descent gets there:
+    the condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre
+    polynomials on evenly spread points hardly at all.
 
     Full-batch descent needs the points once: where that is faster, by shape and limits alone, the same steps are
     made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of N.
@@ -62,19 +71,19 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
     learning_rate, optimizer, schedule, stop, batch_size, shuffle, max_epochs, tol, warm_start, random_state
         As in :class:`LinearRegression`.
     alpha : float, default 0
-        Strength of the L2 penalty on all coefficients but the constant's.
-    callbacks, verbose, n_threads, scoring
+        Strength of the penalty on all coefficients but the constant's.
+    callbacks, verbose, n_threads, l1_ratio, scoring
         As in :class:`LinearRegression`.
 
     Attributes
     ----------
-    coef_ : array, (degree + 1,)
+    coef_ : array, (degree + 1,) or (K, degree + 1)
         c, in the basis, lowest degree first; float64.
     basis_ : str
         The basis that ``coef_`` is in.
     domain_ : tuple of float
         What is mapped onto [-1, 1]: the range of the training data.
-    monomial_coef_ : array, (degree + 1,)
+    monomial_coef_ : array, (degree + 1,) or (K, degree + 1)
         The same polynomial in powers of x, lowest power first. Ill-conditioned for high degrees: for looking at,
         not for computing with.
     loss_, loss_curve_, history_, n_iter_, status_, n_features_in_, feature_names_in_
@@ -119,6 +128,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         callbacks: Sequence[Any] = (),
         verbose: bool = False,
         n_threads: int | None = None,
+        l1_ratio: float = 0.0,
         scoring: Any = None,
     ) -> None:
         self.degree = degree
@@ -137,6 +147,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         self.callbacks = callbacks
         self.verbose = verbose
         self.n_threads = n_threads
+        self.l1_ratio = l1_ratio
         self.scoring = scoring
 
     def fit(
@@ -148,7 +159,7 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         ----------
         X : array, (n, 1) or (n,)
             Points, finite.
-        y : array, (n,)
+        y : array, (n,) or (n, K)
             Targets, finite.
         sample_weight : array, (n,), optional
             Not negative.
@@ -213,9 +224,9 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
     ) -> dict[str, Any]:
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
-        alpha = self._penalty()
-        data, extent, y_size = measured
-        x = data[0]
+        l1, l2 = self._penalty()
+        data, extent, y_size, multi = measured
+        x, outputs = data.x, data.y.shape[1]
         old_domain = getattr(self, "domain_", None) if self.warm_start else None
         domain = old_domain or extent
         y_scale = 2.0 ** (math.frexp(y_size)[1] - 1) if y_size else 1.0  # scales without rounding
@@ -223,41 +234,46 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
             raise ValueError("y has values too large to be squared; scale it down")
         if one_pass:  # the next points may have another size
             y_scale = 1.0
-        theta = self._start(degree, basis, y_scale)
+        l1 /= y_scale
+        theta = self._start((outputs, degree + 1), basis, y_scale)
         held_out = None
         if validation_data is not None:
-            held_out, _, _ = self._data(*validation_parts(validation_data), reset=False)
+            held_out = self._held_out(validation_data, outputs)
             watch.validate_on(*validation_data)
 
         full = self._is_full_batch(x.size)
         n_threads = check_threads(self.n_threads)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
-        measuring = 0.0 if automatic else 10.0 * (degree + 1)
+        measuring = 0.0 if automatic else 10.0 * (degree + 1) * outputs
         by_moments = full and moments_are_faster(
-            x.size, degree + 1, 1, self._most_steps(), measuring
+            x.size, degree + 1, outputs, self._most_steps(), measuring
         )
         moments = None
         if automatic or by_moments:
-            moments = measured_moments(data, degree, basis, domain, y_scale, n_threads)
+            moments = data.moments(degree, basis, domain, y_scale, n_threads)
             by_moments &= moments.finite()
         optimizer = self.optimizer
         if optimizer is None:
             optimizer = default_optimizer(
                 self.learning_rate,
-                lambda: moments_hessian(moments, alpha),
-                lambda: math.fsum(np.diag(moments_hessian(moments, alpha))),
+                lambda: moments_hessian(moments, l2),
+                lambda: math.fsum(np.diag(moments_hessian(moments, l2))),
                 full,
                 one_pass,
+                l1=l1,
             )
         config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
 
-        def attributes_at(parameters: Array, epochs: int) -> dict[str, Any]:
-            coef = parameters * y_scale
+        def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
+            coef = y_scale * coefficients(parameters, (outputs, degree + 1))
+            monomial = np.array([to_monomial(row, basis, domain) for row in coef])
+            if not multi:
+                coef, monomial = coef[0], monomial[0]
             return {
                 "domain_": domain,
                 "basis_": basis,
                 "coef_": coef,
-                "monomial_coef_": to_monomial(coef, basis, domain),
+                "monomial_coef_": monomial,
                 "n_iter_": max(epochs, 1),
             }
 
@@ -265,16 +281,16 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         if by_moments:
             validation = None
             if held_out is not None:
-                validation = measured_moments(held_out, degree, basis, domain, y_scale, n_threads)
-            result = moments_descent(theta, optimizer, moments, validation, alpha, config, hook)
+                validation = held_out.moments(degree, basis, domain, y_scale, n_threads)
+            result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
         else:
-            result = _native.core.polynomial_descent(
+            result = points_descent(
                 theta,
-                [np.zeros(degree + 1) for _ in optimizer.slots],
-                in_units(data, domain, y_scale, x.dtype),
-                None if held_out is None else in_units(held_out, domain, y_scale, x.dtype),
-                recurrence(basis, degree),
-                alpha,
+                basis,
+                optimizer,
+                data.in_units(domain, y_scale),
+                None if held_out is None else held_out.in_units(domain, y_scale),
+                (l1, l2),
                 config,
                 hook,
             )
@@ -282,28 +298,37 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         self._record(result, y_scale**2)
         return result
 
-    def _start(self, degree: int, basis: str, y_scale: float) -> Array:
+    def _start(self, shape: tuple[int, int], basis: str, y_scale: float) -> Array:
+        """Return the coefficients (K, degree + 1) to start from."""
         if not (self.warm_start and hasattr(self, "coef_")):
-            return np.zeros(degree + 1)
-        if self.coef_.shape != (degree + 1,):
+            return np.zeros(shape)
+        coef = np.atleast_2d(self.coef_)
+        if coef.shape != shape:
             raise ValueError(
-                f"warm_start needs the degree of the last fit, {self.coef_.size - 1}, but degree is {degree}"
+                f"warm_start needs the degree and the targets of the last fit, {coef.shape[1] - 1} and "
+                f"{coef.shape[0]}, but degree is {shape[1] - 1} and y has {shape[0]}"
             )
         if getattr(self, "basis_", basis) != basis:
             raise ValueError(
                 f"warm_start needs the basis of the last fit, {self.basis_!r}, but basis is {basis!r}"
             )
-        return np.asarray(self.coef_ / y_scale)
+        return np.asarray(coef / y_scale)
 
     def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
-        """Return the points, the least and the largest x, and the root mean square of y."""
+        """Return the points, and what is known of them."""
         x = self._points(X, reset=reset)
         low, high, _ = check_range("X", x[:, None])
         target, multi = check_targets(y, x.size, x.dtype, finite=False)
         _, _, size = check_range("y", target[:, 0] if target.shape[1] == 1 else target)
-        if multi:
-            raise ValueError(f"y must be of shape ({x.size},), but has shape {target.shape}")
-        return (x, target[:, 0], check_weights(sample_weight, x)), (low, high), size
+        return Points(x, target, check_weights(sample_weight, x)), (low, high), size, multi
+
+    def _held_out(self, data: Any, outputs: int) -> Points:
+        points, _, _, _ = self._data(*validation_parts(data), reset=False)
+        if points.y.shape[1] != outputs:
+            raise ValueError(
+                f"validation_data must have {outputs} targets, as y has, but has {points.y.shape[1]}"
+            )
+        return points
 
     def _points(self, X: Any, *, reset: bool) -> Array:
         if np.ndim(X) == 1:  # an array, a list or a column of a table
@@ -323,45 +348,11 @@ class PolynomialRegression(RegressorMixin, ConvexModel):
         return tags
 
     def predict(self, X: Any) -> Array:
-        """Return the polynomial's values, (n,), for X of shape (n, 1) or (n,)."""
+        """Return the polynomial's values, (n,) or (n, K), for X of shape (n, 1) or (n,)."""
         require_fitted(self)
         x = self._points(X, reset=False)
         check_finite("X", x[:, None])
         u = to_unit(x.astype(np.float64), self.domain_)
-        return kernels.polynomial_predict(self.coef_, u, self.basis_).astype(x.dtype)
-
-
-def in_units(data: Points, domain: tuple[float, float], y_scale: float, dtype: Any) -> Points:
-    """Return the points on [-1, 1] and the targets in units of their size, as a direct descent reads them."""
-    x, y, weights = data
-    return (
-        to_unit(x, domain).astype(dtype, copy=False),
-        (y / y_scale).astype(dtype, copy=False),
-        None if weights is None else weights.astype(dtype, copy=False),
-    )
-
-
-def measured_moments(
-    data: Points,
-    degree: int,
-    basis: str,
-    domain: tuple[float, float],
-    y_scale: float,
-    n_threads: int,
-) -> Any:
-    """Return the core's moments of the fit, in the same units; the data are read where they lie."""
-    middle, half = domain_map(domain)
-    return _native.core.polynomial_moments(
-        data, recurrence(basis, 2 * degree), degree, middle, half, y_scale, n_threads
-    )
-
-
-def moments_hessian(moments: Any, alpha: float) -> Array:
-    """Return the Hessian of the objective, (degree + 1, degree + 1)."""
-    if not moments.finite():
-        raise ValueError(
-            "X lies so far outside of domain_, which warm_start keeps, that the curvature overflows; "
-            "fit without warm_start"
-        )
-    hessian: Array = moments.hessian(alpha)
-    return hessian
+        values = [kernels.polynomial_predict(c, u, self.basis_) for c in np.atleast_2d(self.coef_)]
+        prediction = values[0] if self.coef_.ndim == 1 else np.stack(values, axis=1)
+        return prediction.astype(x.dtype)

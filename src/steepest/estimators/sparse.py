@@ -7,6 +7,7 @@ model together, and never the whole matrix.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -69,12 +70,13 @@ class SparseRows:
 
 
 Inputs: TypeAlias = Array | SparseRows
-CoreInputs: TypeAlias = Array | tuple[Array, Array, Array, Array]
+CoreInputs: TypeAlias = Array | tuple[Any, ...]
 
 
-def core_inputs(X: Inputs) -> CoreInputs:
-    """Return X as the core takes it."""
-    return X.as_tuple() if isinstance(X, SparseRows) else X
+def core_inputs(X: Any) -> CoreInputs:
+    """Return X as the core takes it: an array, or the parts of rows that the core makes dense."""
+    core: CoreInputs = X if isinstance(X, np.ndarray) else X.as_tuple()
+    return core
 
 
 def sparse_rows(X: Any, *, finite: bool = True) -> SparseRows:
@@ -106,6 +108,9 @@ def check_structure(X: Any) -> None:
     """
     if len(X.shape) != 2:
         raise ValueError(f"X must be a matrix (n, d), but is sparse of shape {X.shape}")
+    for name in ("data", "indices", "indptr", "row", "col", "rows", "offsets"):
+        if not isinstance(part := getattr(X, name, np.empty(0)), np.ndarray):
+            raise _invalid(X.format, f"needs an array for {name}, but has a {type(part).__name__}")
     if X.format == "coo":
         for name, index, size in zip(("row", "col"), (X.row, X.col), X.shape, strict=True):
             _check_indices(X.format, f"{name} indices", index, size)
@@ -115,10 +120,50 @@ def check_structure(X: Any) -> None:
                 )
     elif X.format in ("csr", "csc", "bsr"):
         _check_compressed(X)
+    elif X.format == "lil":
+        _check_lists(X)
+    elif X.format == "dia":
+        _check_diagonals(X)
+
+
+def _check_lists(X: Any) -> None:
+    """Raise if a LIL matrix has other than one list of columns, and of as many entries, for each row."""
+    rows = X.shape[0]
+    if X.rows.shape != (rows,) or X.data.shape != (rows,):
+        raise _invalid(
+            X.format,
+            f"needs {rows} lists, but has {X.rows.shape} of columns, {X.data.shape} of entries",
+        )
+    try:
+        lengths = [[len(entries) for entries in part] for part in (X.rows, X.data)]
+        columns = np.fromiter(chain.from_iterable(X.rows), np.int64, sum(lengths[0]))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _invalid(X.format, f"needs lists of integers in rows ({error})") from None
+    if lengths[0] != lengths[1]:
+        row = int(np.argmax(np.asarray(lengths[0]) != lengths[1]))
+        raise _invalid(
+            X.format,
+            f"has {lengths[0][row]} columns for {lengths[1][row]} entries in row {row}",
+        )
+    _check_indices(X.format, "columns", columns, X.shape[1])
+
+
+def _check_diagonals(X: Any) -> None:
+    """Raise if a DIA matrix has not one integer offset for each diagonal."""
+    offsets = X.offsets
+    if offsets.ndim != 1 or offsets.dtype.kind != "i" or X.data.shape[:-1] != offsets.shape:
+        raise _invalid(
+            X.format,
+            f"needs an integer offset for each diagonal, but has {offsets.shape} {offsets.dtype} for "
+            f"data of shape {X.data.shape}",
+        )
 
 
 def _check_compressed(X: Any) -> None:
     """Raise if the arrays of a CSR, CSC or BSR matrix contradict each other."""
+    rank = 3 if X.format == "bsr" else 1
+    if X.data.ndim != rank or 0 in X.data.shape[1:]:
+        raise _invalid(X.format, f"has entries of shape {X.data.shape}")
     block = X.blocksize if X.format == "bsr" else (1, 1)
     majors, minors = (size // length for size, length in zip(X.shape, block, strict=True))
     if X.format == "csc":

@@ -4,7 +4,7 @@ Each function has the name, arguments and meaning of its twin in `steepest.kerne
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
 To read in this order: `losses`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
-`random`, `descent`.
+`proximal`, `random`, `descent`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ from .network import (
     activation_derivative,
     dense_backward,
     dense_forward,
+    dropout_network_loss_gradient,
     relu_network_forward,
+    relu_network_input_gradient,
     relu_network_loss_gradient,
 )
 from .optimizers import optimizer_step
 from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
-from .random import bounded_integer, permutation, philox, philox_draws
+from .proximal import least_subgradient, proximal_step, soft_threshold
+from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
 
 __all__ = [
     "activate",
@@ -41,6 +44,9 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "descend",
+    "dropout_mask",
+    "dropout_network_loss_gradient",
+    "least_subgradient",
     "linear_loss_gradient",
     "linear_predict",
     "log_softmax",
@@ -57,7 +63,10 @@ __all__ = [
     "polynomial_loss_gradient",
     "polynomial_predict",
     "products_from_moments",
+    "proximal_step",
     "relu_network_forward",
+    "relu_network_input_gradient",
     "relu_network_loss_gradient",
+    "soft_threshold",
     "softmax_cross_entropy",
 ]

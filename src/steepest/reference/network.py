@@ -137,7 +137,7 @@ def relu_network_forward(
     biases: Sequence[Array],
     X: Array,
     output_activation: str = "identity",
-    activation: str = "relu",
+    activation: str | Sequence[str] = "relu",
 ) -> tuple[Array, list[Array]]:
     """Apply a feed-forward network to each row of X.
 
@@ -148,8 +148,8 @@ def relu_network_forward(
     X : array, (n, n_in of the first layer)
     output_activation : {"identity", "relu", "logistic", "softmax"}
         Of the last layer.
-    activation : {"relu", "identity", "tanh", "logistic"}
-        Of all layers before it.
+    activation : {"relu", "identity", "tanh", "logistic"}, or a list of one for each hidden layer
+        Of the layers before it.
 
     Returns
     -------
@@ -166,8 +166,9 @@ def relu_network_forward(
     choose(_OUTPUT_ACTIVATIONS, "output_activation", output_activation)
     hidden = []
     layer_input = X
-    for W, b in zip(weights[:-1], biases[:-1], strict=True):
-        layer_input = dense_forward(layer_input, W, b, activation)
+    activations = _hidden_activations(activation, len(weights) - 1)
+    for W, b, a in zip(weights[:-1], biases[:-1], activations, strict=True):
+        layer_input = dense_forward(layer_input, W, b, a)
         hidden.append(layer_input)
     return dense_forward(layer_input, weights[-1], biases[-1], output_activation), hidden
 
@@ -178,7 +179,7 @@ def relu_network_loss_gradient(
     X: Array,
     y: Array,
     output_activation: str = "identity",
-    activation: str = "relu",
+    activation: str | Sequence[str] = "relu",
 ) -> tuple[float, list[Array], list[Array]]:
     """Loss of a feed-forward network, and its gradient by backpropagation.
 
@@ -205,26 +206,94 @@ def relu_network_loss_gradient(
     ValueError
         If the shapes do not fit, there are no rows, or an activation's name is unknown.
     """
+    no_masks = [1.0] * (len(weights) - 1)
+    return dropout_network_loss_gradient(
+        weights, biases, X, y, no_masks, output_activation, activation
+    )
+
+
+def dropout_network_loss_gradient(
+    weights: Sequence[Array],
+    biases: Sequence[Array],
+    X: Array,
+    y: Array,
+    masks: Sequence[Array | float],
+    output_activation: str = "identity",
+    activation: str | Sequence[str] = "relu",
+) -> tuple[float, list[Array], list[Array]]:
+    """Loss of a network whose hidden activations are multiplied by masks, and its gradient.
+
+    Parameters
+    ----------
+    weights, biases, X, y, output_activation, activation
+        See `relu_network_loss_gradient`.
+    masks : list of array, (n, width) for each hidden layer
+        Given; see `dropout_mask`.
+
+    Returns
+    -------
+    loss, d_weights, d_biases
+        As from `relu_network_loss_gradient`.
+    """
     # A cross-entropy takes the logits, so for it the last layer's own activation is none.
     cross_entropy = _CROSS_ENTROPY.get(output_activation)
+    choose(_OUTPUT_ACTIVATIONS, "output_activation", output_activation)
     last_activation = "identity" if cross_entropy else output_activation
-    output, hidden = relu_network_forward(weights, biases, X, last_activation, activation)
+    activations = [*_hidden_activations(activation, len(weights) - 1), last_activation]
+    inputs, outputs = [X], []
+    for W, b, a, mask in zip(weights, biases, activations, [*masks, 1.0], strict=True):
+        outputs.append(dense_forward(inputs[-1], W, b, a))
+        inputs.append(mask * outputs[-1])
     if np.ndim(y) == 1 and output_activation != "softmax":
         y = np.reshape(y, (-1, 1))
 
     if cross_entropy:
-        loss, d_output = cross_entropy(output, y)
+        loss, d_input = cross_entropy(outputs[-1], y)
     else:
-        loss, d_output = mse(output, y), mse_gradient(output, y)
+        loss, d_input = mse(outputs[-1], y), mse_gradient(outputs[-1], y)
 
-    inputs = [X, *hidden]
-    outputs = [*hidden, output]
-    activations = [activation] * len(hidden) + [last_activation]
     d_weights, d_biases = [], []
-    for layer in reversed(range(len(weights))):
-        d_output, d_W, d_b = dense_backward(
-            inputs[layer], weights[layer], outputs[layer], d_output, activations[layer]
+    for layer, mask in reversed(list(enumerate([*masks, 1.0]))):
+        d_input, d_W, d_b = dense_backward(
+            inputs[layer], weights[layer], outputs[layer], mask * d_input, activations[layer]
         )
         d_weights.append(d_W)
         d_biases.append(d_b)
     return loss, d_weights[::-1], d_biases[::-1]
+
+
+def relu_network_input_gradient(
+    weights: Sequence[Array],
+    biases: Sequence[Array],
+    X: Array,
+    output_activation: str = "identity",
+    activation: str | Sequence[str] = "relu",
+) -> Array:
+    """Jacobian of a feed-forward network at each row of X, by backpropagation.
+
+    Parameters
+    ----------
+    weights, biases, X, output_activation, activation
+        See `relu_network_forward`.
+
+    Returns
+    -------
+    array, (n, K, n_in)
+        Entry [i, k, j] is the derivative of output k of row i by X[i, j].
+    """
+    output, hidden = relu_network_forward(weights, biases, X, output_activation, activation)
+    if output_activation == "softmax":  # d p_k / d z_j = p_k ([j = k] - p_j)
+        jacobian = output[:, :, None] * (np.eye(output.shape[1]) - output[:, None, :])
+    else:
+        jacobian = (
+            np.eye(output.shape[1]) * activation_derivative(output, output_activation)[:, None]
+        )
+    jacobian = jacobian @ weights[-1].T
+    activations = _hidden_activations(activation, len(hidden))
+    for W, a, h in reversed(list(zip(weights[:-1], activations, hidden, strict=True))):
+        jacobian = (jacobian * activation_derivative(h, a)[:, None]) @ W.T
+    return jacobian
+
+
+def _hidden_activations(activation: str | Sequence[str], n_hidden: int) -> list[str]:
+    return [activation] * n_hidden if isinstance(activation, str) else list(activation)

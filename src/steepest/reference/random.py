@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHUFFLE_STREAM = 1  # the stream of `permutation`; a new use of random numbers takes a new one
+DROPOUT_STREAM = 2  # of `dropout_mask` for the first hidden layer, and 2**16 more for each after it
 GROUP = 8  # blocks whose draws come together, word by word
 
 _LOW = np.uint64(2**32 - 1)
@@ -80,6 +81,40 @@ def philox_draws(seed: int, stream: int, index: int, n: int) -> NDArray[np.uint3
     words = philox(counter, np.array([seed % 2**32, seed >> 32], dtype=np.uint64))
     by_group = words.reshape(4, groups, GROUP).transpose(1, 0, 2)
     return by_group.reshape(-1)[:n].astype(np.uint32)
+
+
+def dropout_mask(
+    n: int, width: int, rate: float, seed: int, step: int, hidden_layer: int = 0
+) -> NDArray[np.float64]:
+    """Factors of the activations of a hidden layer in one step of training with dropout.
+
+    The draws of ``philox_draws(seed, stream=2 + 2**16 hidden_layer, index=step)`` are cut into
+    halves of 16 bits, the low one first; number ``i width + j`` decides unit j of row i of the
+    batch, and the unit is dropped if it is less than ``2**16 rate``, rounded to a whole number from
+    1 to 2**16 - 1. This whole number also gives the factor of the units that stay.
+
+    Parameters
+    ----------
+    n, width : int
+        Rows of the batch, units of the layer.
+    rate : float
+        Probability to be dropped, in [0, 1).
+    seed, step : int
+        Each in 0 ... 2**64 - 1.
+    hidden_layer : int, default 0
+        Number of the layer, counted from 0.
+
+    Returns
+    -------
+    array, (n, width)
+        0, or 1 / (1 - rate).
+    """
+    if rate == 0:
+        return np.ones((n, width))
+    dropped = min(max(int(2**16 * rate + 0.5), 1), 2**16 - 1)
+    draws = philox_draws(seed, DROPOUT_STREAM + 2**16 * hidden_layer, step, -(-n * width // 2))
+    halves = draws.astype("<u4").view("<u2")[: n * width].reshape(n, width)
+    return np.where(halves < dropped, 0.0, 2**16 / (2**16 - dropped))
 
 
 def permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -1,1 +1,0 @@
-from steepest._core_api import *  # noqa: F403

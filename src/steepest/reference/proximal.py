@@ -1,0 +1,74 @@
+"""The step of each optimizer with an L1 penalty: the optimizer's own, then a soft threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._support import Array
+from .optimizers import optimizer_step
+
+
+def proximal_step(
+    optimizer: Any,
+    theta: Sequence[Array],
+    gradient: Sequence[Array],
+    state: dict[str, Any],
+    l1: Sequence[float],
+    learning_rate: float | None = None,
+) -> None:
+    r"""Take one step on J + sum of l1 \|theta\|_1: `theta` and `state` are changed in place.
+
+    The threshold is `l1` times the step that a constant gradient of 1 makes in the limit, entry by entry, so that
+    a step from where it is 0 in g + l1 d\|x\| leads back there.
+
+    Parameters
+    ----------
+    optimizer : SGD, Momentum, Adam or AdamW
+    theta, gradient : lists of arrays
+        The gradient is that of J, without the L1 penalty.
+    state : dict
+        As in `optimizer_step`.
+    l1 : sequence of float
+        One for each array.
+    learning_rate : float, optional
+        Used in place of ``optimizer.learning_rate``.
+
+    References
+    ----------
+    Parikh and Boyd (2014), "Proximal algorithms"; Yun, Lozano and Yang (2021), "Adaptive proximal gradient methods
+    for structured neural networks".
+    """
+    rate = float(optimizer.learning_rate if learning_rate is None else learning_rate)
+    optimizer_step(optimizer, theta, gradient, state, rate)
+    for layer, (x, strength) in enumerate(zip(theta, l1, strict=True)):
+        if strength > 0:
+            x[...] = soft_threshold(x, strength * _unit_step(optimizer, rate, state, layer))
+
+
+def soft_threshold(x: Array, threshold: Any) -> Array:
+    """Return sign(x) max(|x| - threshold, 0), the proximal operator of threshold |x|."""
+    clipped: Array = np.clip(x, -threshold, threshold)
+    return x - clipped
+
+
+def least_subgradient(theta: Array, gradient: Array, l1: float) -> Array:
+    r"""Return the subgradient of J + l1 \|theta\|_1 that has the least norm; it is 0 at a minimum."""
+    return np.where(theta != 0, gradient + l1 * np.sign(theta), soft_threshold(gradient, l1))
+
+
+def _unit_step(optimizer: Any, rate: float, state: dict[str, Any], layer: int) -> Any:
+    """Return the step that a constant gradient of 1 makes in the limit, with Adam's present second moment."""
+    kind = type(optimizer).__name__
+    if kind == "SGD":
+        return rate
+    if kind == "Momentum":
+        return rate if optimizer.velocity == "average" else rate / (1.0 - optimizer.momentum)
+    v = state["second_moment"][layer]
+    correction = 1.0 - optimizer.beta_2 ** state["step"]
+    with np.errstate(divide="ignore"):  # an epsilon of 0 where there has been no gradient
+        if optimizer.epsilon_hat:
+            return rate * correction**0.5 / (np.sqrt(v) + optimizer.epsilon)
+        return rate / (np.sqrt(v / correction) + optimizer.epsilon)

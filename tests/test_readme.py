@@ -1,0 +1,49 @@
+"""README's Python blocks run, and its table of scikit-learn's objectives is right."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.linear_model as lm
+
+import steepest as st
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks():
+    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("number", range(len(blocks()) if README.exists() else 0))
+def test_a_block_runs(number, capsys):
+    exec(blocks()[number], {})
+
+
+@pytest.fixture
+def line(rng):
+    X = rng.standard_normal((80, 4)) * [1.0, 2.0, 0.5, 1.0]
+    return X, X @ np.array([1.0, -1.0, 0.5, 0.0]) + 0.3 * rng.standard_normal(80) + 2.0
+
+
+def test_the_penalty_of_ridge(line):
+    X, y = line
+    theirs = lm.Ridge(3.0).fit(X, y)
+    ours = st.LinearRegression(alpha=2 * 3.0 / len(X), standardize=False).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-8)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_penalty_of_logistic_regression(line, classes):
+    X, y = line
+    labels = np.digitize(y, np.quantile(y, np.arange(1, classes) / classes))
+    theirs = lm.LogisticRegression(C=0.5, tol=1e-12, max_iter=10_000).fit(X, labels)
+    ours = st.LogisticRegression(alpha=1 / (len(X) * 0.5), standardize=False, tol=1e-10)
+    ours.fit(X, labels)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
