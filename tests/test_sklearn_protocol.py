@@ -49,7 +49,7 @@ class FirstFeature(st.PolynomialRegression):
 # Other ways through the code than the defaults take.
 SETTINGS = {
     "linear, Adam": st.LinearRegression(optimizer=st.Adam(0.05)),
-    "linear, batches": st.LinearRegression(batch_size=16, max_epochs=500),
+    "linear, batches": st.LinearRegression(batch_size=40, max_epochs=500),
     "linear, its own units": st.LinearRegression(standardize=False, fit_intercept=False),
     "logistic, Momentum": st.LogisticRegression(optimizer=st.Momentum(0.05)),
     "logistic, batches": st.LogisticRegression(batch_size=40, max_epochs=500),

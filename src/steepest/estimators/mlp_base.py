@@ -609,7 +609,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 at_once = 1 if rules_of(self.stop) else left
                 samples = 0 if first else self.t_
                 config = self._config(optimizer, state, inputs.shape[0], None, at_once, samples)
-                config |= self._patience() | rate
+                config |= self._patience() | rate | {"shuffle_anew": True}  # as in each call
                 result = self._descend(
                     state, training, None, config, hook, random_state, one_stream
                 )
