@@ -35,6 +35,7 @@ struct DescentConfig {
     bool shuffle = false;
     std::uint64_t seed = 0;
     std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
+    bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index first_epoch = 0;      // counters go on from an earlier run
@@ -86,7 +87,7 @@ class Descent {
           beta_1_powers_(config.optimizer.beta_1),
           beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
-                   config.shuffle, config.seed, config.twister),
+                   config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;

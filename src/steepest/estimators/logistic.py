@@ -109,7 +109,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         As in :class:`LinearRegression`.
     class_weight : dict or "balanced", optional
         Weights of the classes, by label (1 for those that are not named), which multiply those of the rows.
-        "balanced" gives each class the same sum of weights. Validation data are measured without.
+        "balanced" gives each class the same sum of weights. ``validation_data`` count without.
     scoring : str or callable, optional
         As in :class:`LinearRegression`; by default accuracy.
 

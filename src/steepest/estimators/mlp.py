@@ -119,7 +119,8 @@ SCORING_PARAMETER = """    scoring : str or callable, optional
 CLASS_WEIGHT_PARAMETER = """    class_weight : dict, list of dict or "balanced", optional
         Beyond scikit-learn: weights of the classes, by label (1 for those that are not named), which multiply
         those of the rows. "balanced" gives each class the same sum of weights. For several labels a list of dicts
-        by 0 and 1, one a label, whose weights are multiplied. Validation data are measured without.
+        by 0 and 1, one a label, whose weights are multiplied. What ``early_stopping`` holds out counts by them,
+        too, except for ``scoring``; ``validation_data`` don't.
 """
 
 REGRESSOR_LOSS = """

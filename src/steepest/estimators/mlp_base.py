@@ -161,7 +161,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
     def _training_weights(
         self, targets: Array, sample_weight: Array | None, X: Inputs
     ) -> Array | None:
-        """Return what the rows count in training; the validation data count by their own weights."""
+        """Return what the rows count; validation data that are given count by their own weights alone."""
         return sample_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
@@ -213,9 +213,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 self._refuse_beyond_lbfgs(validation)
             training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
             if self.early_stopping and validation is None and self._solver() != "lbfgs":
-                rows, held_out = self._hold_out(Data(inputs, targets, weights), random_state)
-                validation = Data(inputs, targets, weights).part(held_out)
-                training = training.part(rows)
+                rows, held_out = self._hold_out(training, random_state)
+                training, validation = training.part(rows), training.part(held_out)
                 watch.hold_out(rows, held_out)
             if self._solver() == "lbfgs":
                 result = self._lbfgs(state, training, watch)
@@ -368,7 +367,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
 
         if data.sample_weight is not None and not data.sample_weight[held].any():
             raise ValueError(
-                "sample_weight is 0 for all rows that early_stopping held out, so that they have no score; give "
+                "the weight is 0 for all rows that early_stopping held out, so that they have no score; give "
                 "validation_data, or another random_state"
             )
         return train, held
@@ -613,7 +612,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 at_once = 1 if rules_of(self.stop) else left
                 samples = 0 if first else self.t_
                 config = self._config(optimizer, state, inputs.shape[0], None, at_once, samples)
-                config |= self._patience() | rate
+                config |= self._patience() | rate | {"shuffle_anew": True}  # as in each call
                 result = self._descend(
                     state, training, None, config, hook, random_state, one_stream
                 )
