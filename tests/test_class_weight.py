@@ -181,7 +181,7 @@ def test_partial_fit_takes_a_dict(kind, data):
     weight = {"virginica": 4.0}
     fitted = small(kind, class_weight=weight).partial_fit(X, y, classes=np.unique(y))
     by_hand = small(kind)
-    by_hand.partial_fit(X, y, np.unique(y), compute_sample_weight(weight, y))
+    by_hand.partial_fit(X, y, classes=np.unique(y), sample_weight=compute_sample_weight(weight, y))
     np.testing.assert_allclose(fitted.loss_curve_, by_hand.loss_curve_, rtol=1e-12)
     part = y != "virginica"  # a batch without the class
     fitted.partial_fit(X[part], y[part])

@@ -145,7 +145,7 @@ def test_threads_change_no_bit(isa, rng, answer):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("kind", [k for k in LABELS if k != "bytes"])  # which scikit-learn refuses
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classifiers_say_what_scikit_learns_says(isa, rng, kind, n_classes):
     X = rng.standard_normal((300, 4))

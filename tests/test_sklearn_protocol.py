@@ -225,7 +225,7 @@ def test_tags(kind):
     assert tags.target_tags.required
     assert tags.input_tags.sparse == (kind is not st.PolynomialRegression)
     assert not tags.input_tags.allow_nan
-    assert tags.target_tags.multi_output == (kind in (st.LinearRegression, st.MLPRegressor))
+    assert tags.target_tags.multi_output == (kind in REGRESSORS)
     if kind is st.MLPClassifier:
         assert tags.classifier_tags.multi_label
     if kind is st.PolynomialRegression:

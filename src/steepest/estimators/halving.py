@@ -8,8 +8,12 @@ subgradient optimization methods").
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from steepest._validate import Array
+from steepest.estimators.quadratic import curvature_range, nesterov
+from steepest.losses import RegressionLoss
 from steepest.optimizers import SGD, Adam, Optimizer
 
 PATIENCE_OF_STEPS, PATIENCE_OF_EPOCHS = 30, 5
@@ -23,6 +27,29 @@ def unbounded_optimizer(size: float, full_batch: bool, one_pass: bool) -> Optimi
     if one_pass:
         return SGD(0.01 * size)
     return Adam(0.1 * size if full_batch else 0.01 * size)
+
+
+def optimizer_of_loss(
+    loss: RegressionLoss,
+    hessian: Callable[[], Array],
+    trace: Callable[[], float],
+    size: Callable[[], float],
+    penalty: tuple[float, float],
+    full_batch: bool,
+    one_pass: bool,
+) -> Optimizer:
+    """Return what "auto" means for another loss than the squared error, of which Hessian and trace are.
+
+    ``size`` is that of a typical parameter, ``penalty`` the strengths (l1, l2).
+    """
+    l1, l2 = penalty
+    if loss.curvature is None:
+        return unbounded_optimizer(size(), full_batch, one_pass)
+    part = 0.5 * loss.curvature  # of the squared error's
+    if not full_batch:
+        return SGD(0.5 / (part * trace() + l2))
+    largest = part * curvature_range(hessian())[1] + l2
+    return SGD(1.0 / largest) if one_pass else nesterov(largest, l1)
 
 
 def halving(

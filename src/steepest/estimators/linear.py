@@ -27,12 +27,11 @@ from steepest.estimators.base import (
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
-from steepest.estimators.halving import halving, unbounded_optimizer
+from steepest.estimators.halving import halving, optimizer_of_loss
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
-    curvature_range,
     default_optimizer,
     is_automatic,
     largest_curvature,
@@ -395,18 +394,20 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         one_pass: bool,
     ) -> Optimizer:
         """Return what "auto" means for another loss than the squared error."""
-        l1, l2 = penalty
-        if loss.curvature is None:
-            size = scaling.typical_coefficient(sums, self.fit_intercept)
-            if not isinstance(loss, Poisson):
-                size *= scaling.spread_of_targets(sums)
-            return unbounded_optimizer(size, full_batch, one_pass)
-        part = 0.5 * loss.curvature  # of the squared error's
-        if not full_batch:
-            return SGD(0.5 / (part * scaling.trace(sums, 0.0, self.fit_intercept) + l2))
-        hessian = scaling.hessian(sums, 0.0, self.fit_intercept)
-        largest = part * curvature_range(hessian)[1] + l2
-        return SGD(1.0 / largest) if one_pass else nesterov(largest, l1)
+
+        def size() -> float:
+            typical = scaling.typical_coefficient(sums, self.fit_intercept)
+            return typical * (1.0 if isinstance(loss, Poisson) else scaling.spread_of_targets(sums))
+
+        return optimizer_of_loss(
+            loss,
+            lambda: scaling.hessian(sums, 0.0, self.fit_intercept),
+            lambda: scaling.trace(sums, 0.0, self.fit_intercept),
+            size,
+            penalty,
+            full_batch,
+            one_pass,
+        )
 
     def _start(self, data: Data, scaling: Scaling) -> tuple[Array, Array]:
         """Return the weights (d, K) and intercepts (K,) to start from, in standardised coordinates."""
