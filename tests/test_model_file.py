@@ -387,6 +387,19 @@ def test_callbacks_are_not_saved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.predict(X), estimator.predict(X))
 
 
+def test_weights_of_classes_are_saved_and_a_scorer_is_not(tmp_path: Path) -> None:
+    estimator, X = fitted("LogisticRegression")
+    for class_weight in ({0: 2.0, 1: 1, "other": 3.0}, {"a": 1.5}, "balanced", None):
+        estimator.set_params(class_weight=class_weight, scoring=lambda estimator, X, y: 0.0)
+        save_pipeline(tmp_path / "m", Pipeline(estimator))
+        loaded = load_pipeline(tmp_path / "m").estimator
+        assert loaded.class_weight == class_weight
+        assert loaded.scoring is None
+    save_pipeline(tmp_path / "m", Pipeline(estimator.set_params(scoring="roc_auc")))
+    assert load_pipeline(tmp_path / "m").estimator.scoring == "roc_auc"
+    np.testing.assert_array_equal(loaded.predict(X), estimator.predict(X))
+
+
 def rewritten(path: Path, change: Any) -> None:
     """Change a model file's description, with a checksum that fits."""
     arrays, metadata = load_arrays(path)
