@@ -61,12 +61,17 @@ def test_the_output_is_the_networks(isa, dtype, rng, widths, n):
     np.testing.assert_array_equal(same, found)
 
 
-@pytest.mark.parametrize("answer", PROBABILITIES)
-@pytest.mark.parametrize("outputs", [1, 2, 10, 17])
+@pytest.mark.parametrize(
+    ("answer", "outputs"),
+    [
+        (answer, outputs)
+        for answer in PROBABILITIES
+        for outputs in (1, 2, 3, 10, 17)
+        if outputs == 1 or not answer.endswith("two_classes")
+    ],
+)
 @pytest.mark.parametrize("size", [1.0, 30.0])
 def test_answers_are_scipys_of_the_same_output(isa, dtype, rng, answer, outputs, size):
-    if answer.endswith("two_classes") and outputs > 1:
-        pytest.skip("for one output")
     weights, biases = network(rng, (6, outputs), dtype)
     X = (size * rng.standard_normal((261, 6))).astype(dtype)
     z = in_float64(_native.core.network_answer(weights, biases, X, "relu", "output", 1))
@@ -145,7 +150,9 @@ def test_threads_change_no_bit(isa, rng, answer):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize(
+    "kind", [kind for kind in LABELS if kind != "bytes"]
+)  # scikit-learn refuses
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_classifiers_say_what_scikit_learns_says(isa, rng, kind, n_classes):
     X = rng.standard_normal((300, 4))
