@@ -147,6 +147,30 @@ def test_the_bits_of_batches_of_several_blocks(isa, dtype, width):
     assert bits_of(model, X) == bits_of(case.model().fit(X, y), X)
 
 
+MANY = [
+    linear(st.LinearRegression, "number", 4200, standardize=False, learning_rate=1e-3),
+    linear(st.LinearRegression, "numbers", 4200, standardize=False, learning_rate=1e-3),
+    linear(st.LogisticRegression, "two", 4200, standardize=False, optimizer=st.SGD(0.1)),
+    linear(st.LogisticRegression, "labels of twenty", 4200, standardize=False, alpha=0.0),
+    mlp("numbers", 4200, hidden_layer_sizes=(5,), solver="sgd", alpha=0.0, momentum=0.0),
+    mlp("number", 4200, hidden_layer_sizes=(), solver="sgd", alpha=0.0, momentum=0.0),
+]
+
+
+@pytest.mark.parametrize("case", MANY, ids=repr)
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 60])
+def test_steps_that_visit_only_parameters_with_entries(isa, dtype, case, batch_size):
+    """Without penalty and momentum the others stay where they are; small batches leave them alone."""
+    X, y = case.data(dtype)
+    X[np.random.default_rng(1).random(X.shape) < 0.8] = 0
+    found = []
+    for given in (X, sparse.csr_array(X)):
+        model = case.model().set_params(batch_size=batch_size)
+        model.set_params(**{"max_epochs" if hasattr(model, "max_epochs") else "max_iter": 3})
+        found.append(bits_of(model.fit(given, y), X))
+    assert found[0] == found[1]
+
+
 CENTRED = [
     linear(st.LinearRegression, "number", 300),
     linear(st.LinearRegression, "numbers", 300, batch_size=16),
@@ -260,10 +284,10 @@ def test_the_core_reads_wide_indices(isa, dtype):
     """SciPy narrows them where they fit, so that estimators seldom pass them on."""
     X = matrix().astype(dtype)
     W, b = np.random.default_rng(0).standard_normal((9, 4)).astype(dtype), np.ones(4, dtype)
-    wanted = _native.core.network_output([W], [b], X, "identity", "identity")
+    wanted = _native.core.network_answer([W], [b], X, "identity", "output", 1)
     for index in (np.int32, np.int64):
         parts = core_parts(X, index)
-        got = _native.core.network_output([W], [b], parts, "identity", "identity")
+        got = _native.core.network_answer([W], [b], parts, "identity", "output", 1)
         np.testing.assert_array_equal(got, wanted)
 
 
@@ -279,7 +303,7 @@ def test_the_core_takes_only_parts_that_fit(change):
         "first": (values, columns, starts[1:], absent),
     }[change]
     W, b = np.ones((9, 4)), np.ones(4)
-    output = _native.core.network_output([W], [b], bad, "identity", "identity")
+    output = _native.core.network_answer([W], [b], bad, "identity", "output", 1)
     assert output is NotImplemented
 
 
@@ -390,6 +414,11 @@ def test_a_frame_of_sparse_columns():
     model = case.model().fit(frame, y)
     assert model.feature_names_in_.tolist() == list(frame.columns)
     np.testing.assert_array_equal(model.predict(frame), case.model().fit(X, y).predict(X))
+    X[7, 2] = np.nan
+    bad = pd.DataFrame.sparse.from_spmatrix(sparse.csr_matrix(X), columns=frame.columns)
+    for call in (model.predict, model.predict_proba):
+        with pytest.raises(ValueError, match=r"row 7, column 2 is nan"):
+            call(bad)
 
 
 def test_threads_do_not_change_the_bits():
@@ -402,6 +431,26 @@ def test_threads_do_not_change_the_bits():
         st.LinearRegression(max_epochs=5, n_threads=n).fit(given, y.astype(float)) for n in (1, 2)
     ]
     assert bits_of(standardised[0], given) == bits_of(standardised[1], given)
+
+
+@pytest.mark.parametrize("target", ["number", "numbers", "classes", "labels of twenty"])
+@pytest.mark.parametrize("batch_size", [1, 200])
+def test_threads_share_the_columns_of_few_outputs(isa, target, batch_size):
+    rng = np.random.default_rng(0)
+    columns = np.arange(70) * 1000 + rng.integers(0, 1000, (400, 70))
+    entries = rng.standard_normal(columns.size)
+    X = sparse.csr_array((entries, columns.ravel(), np.arange(401) * 70), shape=(400, 70_000))
+    y = {
+        "number": rng.standard_normal(400),
+        "numbers": rng.standard_normal((400, 2)),
+        "classes": rng.integers(0, 5, 400),
+        "labels of twenty": np.arange(400) % 20,
+    }[target]
+    kind = st.LinearRegression if y.dtype == float else st.LogisticRegression
+    settings = {"standardize": False, "alpha": 0.0, "optimizer": st.SGD(0.01), "max_epochs": 2}
+    settings |= {"batch_size": batch_size, "random_state": 0}
+    one, three = (kind(n_threads=n, **settings).fit(X, y) for n in (1, 3))
+    assert bits_of(one, X) == bits_of(three, X)
 
 
 # ---------------------------------------------------------------- other people's numbers
@@ -649,6 +698,24 @@ def test_largest_curvature(isa, intercept, weighted):
     found = largest_curvature(X, given, intercept)
     assert wanted * 0.95 < found <= wanted * (1 + 1e-12)
     assert found == largest_curvature(sparse_rows(sparse.csr_array(X)), given, intercept)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_statistics_of_columns(isa, dtype, weighted):
+    """Sums and squares skip absent entries, which would add nothing: the bits are those of the dense columns."""
+    X = matrix(rows=1300, columns=70).astype(dtype)
+    y = np.random.default_rng(1).standard_normal((len(X), 2)).astype(dtype)
+    weights = np.random.default_rng(2).random(len(X)).astype(dtype) if weighted else None
+    dense, rows = (
+        _native.core.linear_moments((given, y, weights), False, 2) for given in (X, core_parts(X))
+    )
+    for about_mean in (True, False):
+        wanted = dense.column_statistics(about_mean)
+        np.testing.assert_array_equal(rows.column_statistics(about_mean), wanted)
+    if not weighted:
+        entries = X.astype(np.float64)
+        np.testing.assert_allclose(wanted[0, :70], entries.mean(axis=0), atol=1e-14)
+        np.testing.assert_allclose(wanted[1, :70] ** 2, (entries**2).mean(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [st.LinearRegression, st.LogisticRegression])

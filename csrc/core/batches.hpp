@@ -14,8 +14,11 @@ struct Rows {
     const std::uint32_t* index = nullptr;
     Index begin = 0;
     Index count = 0;
+    Index following = 0;  // so many more of the index come after these; to be fetched in time
 
-    Rows slice(Index first, Index n) const { return {index ? index + first : nullptr, begin + first, n}; }
+    Rows slice(Index first, Index n) const {
+        return {index ? index + first : nullptr, begin + first, n, following + count - first - n};
+    }
     Index operator[](Index i) const { return index ? static_cast<Index>(index[i]) : begin + i; }
 };
 

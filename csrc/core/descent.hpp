@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "core/batches.hpp"
-#include "core/gradient_sink.hpp"
 #include "core/interrupt.hpp"
 #include "core/optimizers.hpp"
 #include "core/schedules.hpp"
@@ -217,11 +216,12 @@ class Descent {
         if (!has_l1)
             return largest ? largest_magnitude(gradient_, objective_.size())
                            : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
-        PieceNorms norms;
+        double size = 0;
         for_pieces([&](Index offset, Index n, bool, T l1) {
-            norms.note(offset, size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest));
+            const double of_part = size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest);
+            size = joined(size, of_part, largest);
         });
-        return norms.norm(largest);
+        return largest ? size : __builtin_sqrt(size);
     }
 
     OptimizerStep<T> next_step(double rate) {

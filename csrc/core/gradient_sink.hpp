@@ -24,8 +24,7 @@ class PieceNorms {
     double norm(bool largest) {
         std::sort(values_.begin(), values_.end());
         double result = 0;
-        for (const auto& [offset, value] : values_)
-            result = !largest ? result + value : value <= result || result != result ? result : value;
+        for (const auto& [offset, value] : values_) result = joined(result, value, largest);
         values_.clear();
         return largest ? result : __builtin_sqrt(result);
     }
@@ -80,6 +79,10 @@ struct GradientSink {
 
     // Whether finish is a step that treats all parameters alike.
     bool only_steps() const { return step && !step->decays() && !penalties && !no_bias && !measure; }
+    // Whether weights whose gradient is 0 stay as they are, and may be passed over.
+    bool passes_over_zeros() const {
+        return step && step->moves_alone() && at_once && first && last && !penalties && !measure;
+    }
 
   private:
     // Adds the gradient of the differentiable penalty; returns the strength of the other.

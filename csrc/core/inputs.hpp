@@ -2,6 +2,8 @@
 // polynomial basis at points. Of the latter two a few rows at a time are made dense where they are used.
 #pragma once
 
+#include <algorithm>
+
 #include "core/polynomial.hpp"
 #include "core/views.hpp"
 
@@ -13,6 +15,15 @@ struct IndexArray {
     const std::int64_t* wide = nullptr;
 
     Index operator[](Index i) const { return wide ? static_cast<Index>(wide[i]) : Index{narrow[i]}; }
+
+    // f(indices), with a pointer to those that are there: loops know their width beforehand.
+    template <class F>
+    STEEPEST_INLINE void visit(F&& f) const {
+        if (wide)
+            f(wide);
+        else
+            f(narrow);
+    }
 };
 
 // Row i has values[e] in column columns[e] for e in starts[i] ... starts[i + 1], no column twice, columns
@@ -28,13 +39,47 @@ struct SparseRows {
     // f(column, value) for the entries of row i.
     template <class F>
     STEEPEST_INLINE void for_entries(Index i, F&& f) const {
-        for (Index e = starts[i]; e < starts[i + 1]; ++e) f(columns[e], values[e]);
+        columns.visit([&](const auto* column) __attribute__((always_inline)) {
+            const Index end = starts[i + 1];
+            for (Index e = starts[i]; e < end; ++e) f(static_cast<Index>(column[e]), values[e]);
+        });
     }
     // The same with value - absent[column].
     template <class F>
     STEEPEST_INLINE void for_deviations(Index i, F&& f) const {
-        for_entries(i, [&](Index j, T value)
-                           __attribute__((always_inline)) { f(j, shifted ? value - absent[j] : value); });
+        if (shifted)
+            for_entries(i, [&](Index j, T value) __attribute__((always_inline)) { f(j, value - absent[j]); });
+        else
+            for_entries(i, f);
+    }
+    // The same for the columns first ... end alone.
+    template <class F>
+    STEEPEST_INLINE void for_deviations(Index i, Index first, Index end, F&& f) const {
+        columns.visit([&](const auto* column) __attribute__((always_inline)) {
+            const auto* const row_end = column + starts[i + 1];
+            const auto* const from = std::lower_bound(column + starts[i], row_end, first);
+            const auto* const to = std::lower_bound(from, row_end, end);
+            for (Index e = from - column; e < to - column; ++e) {
+                const Index j = static_cast<Index>(column[e]);
+                f(j, shifted ? values[e] - absent[j] : values[e]);
+            }
+        });
+    }
+    Index entries(Index i) const { return starts[i + 1] - starts[i]; }
+
+    // Asks for row i, which comes from anywhere, before it is needed; `later` is a row still further ahead.
+    STEEPEST_INLINE void prefetch(Index i, Index later) const {
+        constexpr Index line = 64, most = 64;
+        columns.visit([&](const auto* column) __attribute__((always_inline)) {
+            const Index begin = starts[i], n = starts[i + 1] - begin;
+            for (Index e = 0; e < n && e < most * line / Index{sizeof(T)}; e += line / Index{sizeof(T)})
+                __builtin_prefetch(values + begin + e);
+            for (Index e = 0; e < n && e < most * line / Index{sizeof(*column)};
+                 e += line / Index{sizeof(*column)})
+                __builtin_prefetch(column + begin + e);
+        });
+        starts.visit([&](const auto* start)
+                         __attribute__((always_inline)) { __builtin_prefetch(start + later); });
     }
 };
 

@@ -108,7 +108,7 @@ class LinearMoments {
         // Sums and squares need one column at a time, where the entries are known by columns.
         const bool one_by_one = X.is_sparse() && !X.sparse.shifted && !pairs;
         for (Index t = 0; t < at_once; ++t)
-            sums.emplace_back(*this, w != nullptr, one_by_one ? 2 : columns_ + tile_rows);
+            sums.emplace_back(*this, w != nullptr, one_by_one ? 0 : columns_ + tile_rows);
         std::atomic<bool> stopped = false;
         for (Index first = 0; first < n_parts && !stopped; first += at_once) {
             threads.run([&](int t) {
@@ -235,41 +235,27 @@ class LinearMoments {
                     add_chunk<false>((count + lanes<double> - 1) / lanes<double>, pairs);
             }
         }
-        // The same without pairs, for sparse X: right_ has a column of ones, and one other after the other.
+        // The same without pairs, for sparse X: absent entries are 0, and add nothing to any lane's sums.
         template <class T, class Stop>
         void add_by_columns(const Inputs<T>& X, MatrixView<const T> y, const T* w, Index begin, Index end,
                             Stop&& stop) {
             EntriesByColumn<T> entries;
-            double *ones = right_.data(), *column = ones + chunk;
             for (Index first = begin; first < end; first += chunk) {
                 const Index n = end - first < chunk ? end - first : chunk;
                 if (stop(8.0 * static_cast<double>(columns_))) return;
-                auto add_column = [&](Index j, auto&& fill) {
-                    std::memset(column, 0, chunk * sizeof(double));
-                    const auto& frame = frames_[static_cast<std::size_t>(j)];
-                    fill([&](Index i, T value) {
-                        column[i] = (static_cast<double>(value) - frame.shift) * (1 / frame.unit);
+                const T* weights = w ? w + first : nullptr;
+                auto add_dense_column = [&](Index j, auto&& entry) {
+                    add_column(j, weights, [&](auto&& f) {
+                        for (Index i = 0; i < n; ++i) f(i, entry(i));
                     });
-                    const Index steps = (n + lanes<double> - 1) / lanes<double>;
-                    if (w) fill_left(w + first, n, 2);
-                    for (Index i = 0; i < (j == 0 ? 1 : 2); ++i)
-                        if (w)
-                            add_tile<true, 1, 1>(i, 1, steps, i * j, j);
-                        else
-                            add_tile<false, 1, 1>(i, 1, steps, i * j, j);
                 };
-                for (Index i = 0; i < chunk; ++i) ones[i] = i < n;
-                add_column(0, [&](auto&& set) {
-                    for (Index i = 0; i < n; ++i) set(i, T(1));
-                });
+                add_dense_column(0, [](Index) { return T(1); });
                 entries.gather(X, Rows{nullptr, first, n});
-                for (Index j = 0; j < X.cols; ++j)  // without an entry here, all of a column is 0
+                for (Index j = 0; j < X.cols; ++j)
                     if (entries.begin(j) < entries.end(j))
-                        add_column(1 + j, [&](auto&& set) { entries.for_entries(j, set); });
+                        add_column(1 + j, weights, [&](auto&& f) { entries.for_entries(j, f); });
                 for (Index k = 0; k < y.cols; ++k)
-                    add_column(1 + X.cols + k, [&](auto&& set) {
-                        for (Index i = 0; i < n; ++i) set(i, y.row(first + i)[k]);
-                    });
+                    add_dense_column(1 + X.cols + k, [&](Index i) { return y.row(first + i)[k]; });
             }
         }
         // Adds the sums to others, and starts anew.
@@ -281,6 +267,37 @@ class LinearMoments {
         }
 
       private:
+        // Adds the sum and the sum of squares of one column of a chunk, in the lanes that add_tile has;
+        // for_entries(f) calls f(row, entry).
+        template <class T, class ForEntries>
+        void add_column(Index j, const T* w, ForEntries&& for_entries) {
+            constexpr int n = lanes<double>;
+            const auto& frame = frames_[static_cast<std::size_t>(j)];
+            const double shift = frame.shift, inverse = 1 / frame.unit, inverse_weight = 1 / weight_unit_;
+            double sum[n], sum_error[n] = {}, square[n], square_error[n] = {};
+            for (int lane = 0; lane < n; ++lane) sum[lane] = square[lane] = bias;
+            for_entries([&](Index i, T value) __attribute__((always_inline)) {
+                const Index lane = i % n;
+                const double z = (static_cast<double>(value) - shift) * inverse;
+                const double weight = w ? static_cast<double>(w[i]) * inverse_weight : 1.0;
+                const double product = weight * z;
+                add_exactly(weight, z, sum[lane], sum_error[lane]);
+                add_exactly(product, z, square[lane], square_error[lane]);
+                if (w) square_error[lane] = fma(product_error(weight, z, product), z, square_error[lane]);
+            });
+            auto add = [&](Index i, double* high, const double* low) {
+                Lanes<double> highs, lows;
+                for (int p = 0; p < Lanes<double>::parts; ++p) {
+                    highs.part[p] = load(high + p * width<double>) - bias;
+                    lows.part[p] = load(low + p * width<double>);
+                }
+                auto& to = sums_[whole_.place(i, j)];
+                to = to + two_sum(highs.sum(), lows.sum());
+            };
+            add(0, sum, sum_error);
+            if (j > 0) add(j, square, square_error);
+        }
+
         // The chunk's columns [1, X, y], each on its own and in its frame; zeros fill the last vector.
         template <class T>
         void fill_right(const Inputs<T>& X, MatrixView<const T> y, Index first) {
@@ -432,14 +449,14 @@ class LinearMoments {
         }
 
         // sum + error += a b, where sum is so large that its last bit makes the grid.
-        static STEEPEST_INLINE void add_exactly(Vec<double> a, Vec<double> b, Vec<double>& sum,
-                                                Vec<double>& error) {
+        template <class V>
+        static STEEPEST_INLINE void add_exactly(V a, V b, V& sum, V& error) {
             if constexpr (has_fma) {
-                const Vec<double> next = fma(a, b, sum);
+                const V next = fma(a, b, sum);
                 error += fma(a, b, sum - next);
                 sum = next;
             } else {
-                const Vec<double> product = a * b, next = product + sum;
+                const V product = a * b, next = product + sum;
                 error += (product - (next - sum)) + product_error(a, b, product);
                 sum = next;
             }

@@ -76,10 +76,12 @@ class Network {
         return layer + 1 == depth() ? config_.output : config_.hidden[static_cast<std::size_t>(layer)];
     }
 
-    double multiply_adds(Index rows) const {
+    double multiply_adds(Index rows, Index first_layer = 0) const {
         double sum = 0;
-        for (const auto& layer : layers_)
+        for (Index l = first_layer; l < depth(); ++l) {
+            const auto& layer = layers_[static_cast<std::size_t>(l)];
             sum += static_cast<double>(layer.n_in) * static_cast<double>(layer.n_out);
+        }
         return sum * static_cast<double>(rows);
     }
 

@@ -18,7 +18,7 @@ class NetworkObjective {
         : network_(network),
           data_(data),
           interrupt_(interrupt),
-          threads_(is_shared(network.multiply_adds(largest_block(network, data))) ? n_threads : 1),
+          threads_(is_shared(work_of(network, data, largest_block(network, data))) ? n_threads : 1),
           pass_(network, threads_.count()),
           step_(network.config().dropout.first_step) {
         for (const auto& layer : network.layers()) penalties_.push_back({.end = layer.end()});
@@ -95,6 +95,12 @@ class NetworkObjective {
     static Index largest_block(const Network<T>& network, const Dataset<T>& data) {
         return data.X.rows < network.block_rows() ? data.X.rows : network.block_rows();
     }
+    // By the shape of the data alone: multiply-adds of `rows` rows on their way through the network.
+    static double work_of(const Network<T>& network, const Dataset<T>& data, Index rows) {
+        const auto& first = network.layers().front();
+        if (!goes_over_entries(first, data.X)) return network.multiply_adds(rows);
+        return work_over_entries(first, data.X, rows) + network.multiply_adds(rows, 1);
+    }
     // Below about 10 microseconds a step, two threads spend what they save on handing each other the rows and
     // parameters that they have written, a cache line at a time; up to about half a millisecond, a late
     // worker can cost more than it saves. Work is in multiply-adds.
@@ -106,7 +112,7 @@ class NetworkObjective {
 
     double descend(Rows rows, const T* theta, GradientSink<T>& sink) {
         const Index block = network_.block_rows();
-        const double work = network_.multiply_adds(rows.count < block ? rows.count : block);
+        const double work = work_of(network_, data_, rows.count < block ? rows.count : block);
         if (threads_.count() == 1 || !is_shared(work) || is_large(work)) return pass_rows(rows, theta, sink);
         sharing_.begin();
         const double loss = pass_rows(rows, theta, sink);
@@ -133,7 +139,7 @@ class NetworkObjective {
             if (stopped()) return 0;
             const double mean = loss * scale + penalty_;
             if (sink.last && sink.step && !(mean - mean == 0)) return mean;
-            const int shares = shares_for(network_.multiply_adds(part.count));
+            const int shares = shares_for(work_of(network_, data_, part.count));
             for_shares(shares, [&](int share) { pass_.backward_parameters(sink, share, shares); });
         }
         if (!sink.at_once) pass_.finish(sink);
@@ -144,7 +150,7 @@ class NetworkObjective {
     // Forward and back to every layer's pre-activation, of the batch's rows from `first` on; returns the sum
     // of the rows' losses.
     double block_backward(Rows rows, Index first, const T* theta, double scale) {
-        const double work = network_.multiply_adds(rows.count);
+        const double work = work_of(network_, data_, rows.count);
         pass_.begin(data_, rows);
         pass_.begin_dropout(step_, first);
         pass_.begin_loss();
@@ -224,7 +230,7 @@ typename NetworkObjective<T>::Evaluation NetworkObjective<T>::evaluate(const Dat
         const Rows part{nullptr, first, n - first < block ? n - first : block};
         pass_.begin(data, part);
         pass_.begin_loss();
-        const double work = network_.multiply_adds(part.count);
+        const double work = work_of(network_, data, part.count);
         for_rows(part.count, work, [&](int share, Index r0, Index r1) {
             pass_.forward(theta, share, r0, r1, share == 0 ? interrupt_ : nullptr);
         });

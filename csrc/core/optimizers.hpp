@@ -51,6 +51,7 @@ struct SgdRule {
     SgdRule(const OptimizerConfig&, double learning_rate) : rate(static_cast<T>(learning_rate)) {}
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>*) const { x = fma(splat(-rate), g, x); }
+    STEEPEST_INLINE void operator()(T& x, T g) const { x = fma(-rate, g, x); }
     STEEPEST_INLINE Vec<T> unit_step(const Vec<T>*) const { return splat(rate); }
 };
 
@@ -154,9 +155,7 @@ double size_of_subgradient(const T* x, const T* g, Index n, T l1, bool largest) 
     for (Index first = 0; first < n; first += block) {
         const Index count = n - first < block ? n - first : block;
         least_subgradient(x + first, g + first, count, l1, part);
-        const double here = largest ? largest_magnitude(part, count) : sum_of_squares(part, count);
-        size = !largest ? size + here : here <= size ? size : here;
-        if (size != size) break;
+        size = joined(size, largest ? largest_magnitude(part, count) : sum_of_squares(part, count), largest);
     }
     return size;
 }
@@ -226,6 +225,13 @@ class OptimizerStep {
         if (l1 != 0) return proximal(offset, n, gradient, decays, l1);
         with_rule(offset, decays,
                   [&](auto rule, T* const* slots) { apply_rule(rule, x_ + offset, gradient, slots, n); });
+    }
+
+    // Whether a parameter is moved by its gradient alone, so that a gradient of 0 leaves it where it is.
+    bool moves_alone() const { return std::holds_alternative<SgdRule<T>>(rule_); }
+    // The same step of one parameter, if it is moved so.
+    STEEPEST_INLINE void move(Index at, T gradient) const {
+        (*std::get_if<SgdRule<T>>(&rule_))(x_[at], gradient);
     }
 
   private:

@@ -1,25 +1,10 @@
 #include "core/sparse_layer.hpp"
 
+#include "core/narrow_sparse.hpp"
+
 namespace steepest::STEEPEST_ISA {
 
 namespace {
-
-// A layer with few outputs, stored transposed: virtual lanes over k, as in row_product.
-template <class T>
-void narrow_sparse_forward(const DenseLayout<T>& layer, const SparseRows<T>& X, Rows rows, const T* of_absent,
-                           const T* weights, T* output, Index output_stride) {
-    for (Index i = 0; i < rows.count; ++i)
-        for (Index o = 0; o < layer.n_out; ++o) {
-            const T* w = weights + o * layer.columns;
-            T lane[lanes<T>] = {};
-            X.for_deviations(rows[i], [&](Index k, T value) __attribute__((always_inline)) {
-                lane[k % lanes<T>] = fma(value, w[k], lane[k % lanes<T>]);
-            });
-            Lanes<T> sum;
-            for (int p = 0; p < Lanes<T>::parts; ++p) sum.part[p] = load(lane + p * width<T>);
-            output[i * output_stride + o] = sum.sum() + of_absent[o];
-        }
-}
 
 // The columns of one panel, as many vectors of them; w points at its first row.
 template <int Vectors, Activation A, class T>
@@ -36,45 +21,6 @@ void panel_sparse_forward(const SparseRows<T>& X, Rows rows, const T* of_absent,
             store(output + i * output_stride + v * width<T>,
                   activate<A>(sum[v] + load(of_absent + v * width<T>)));
         });
-    }
-}
-
-// One output's part of d_weights for the columns first ... first + count, in four chains if outputs are few;
-// d_sum is 1^T d if absent entries are not 0.
-template <class T>
-void narrow_column_sums(const EntriesByColumn<T>& entries, const SparseRows<T>& X, Index first, Index count,
-                        bool chains, const T* d, Index d_stride, T d_sum, T* out) {
-    for (Index k = 0; k < count; ++k) {
-        T sum[sum_chains] = {};
-        entries.for_entries(first + k, [&](Index i, T value) __attribute__((always_inline)) {
-            T& chain = sum[chains ? i % sum_chains : 0];
-            chain = fma(d[i * d_stride], value, chain);
-        });
-        out[k] = sum_of_chains(sum[0], sum[1], sum[2], sum[3]);
-        if (X.shifted) out[k] = fma(X.absent[first + k], d_sum, out[k]);
-    }
-}
-
-// The share of d_weights (n_out, n_in) of a layer with few outputs.
-template <class T>
-void narrow_sparse_backward(const DenseLayout<T>& layer, Index rows, const EntriesByColumn<T>& entries,
-                            const SparseRows<T>& X, const T* d_z, Index d_stride, const GradientSink<T>& sink,
-                            int share, int shares, PackBuffers<T>& buffers, PieceNorms& norms) {
-    constexpr Index piece_columns = narrow_piece_columns<T>;
-    const Index units = (layer.columns + piece_columns - 1) / piece_columns;
-    for (Index o = 0; o < layer.n_out; ++o) {
-        const T d_sum = X.shifted ? strided_sum(rows, d_z + o, d_stride) : T(0);
-        for (Index unit = units * share / shares; unit < units * (share + 1) / shares; ++unit) {
-            const Index first = unit * piece_columns;
-            const Index here = layer.columns - first < piece_columns ? layer.columns - first : piece_columns;
-            const Index there = layer.n_in - first < here ? layer.n_in - first : here;  // the rest is padding
-            const Index offset = layer.weights_offset + o * layer.columns + first;
-            T* piece = sink.place(offset, buffers.piece.data());
-            narrow_column_sums(entries, X, first, there, layer.n_out < few_outputs, d_z + o, d_stride, d_sum,
-                               piece);
-            for (Index k = there; k < here; ++k) piece[k] = 0;
-            sink(GradientSink<T>::Kind::weights, offset, piece, here, norms);
-        }
     }
 }
 
@@ -124,7 +70,7 @@ template <class T>
 void sparse_forward(const DenseLayout<T>& layer, Activation activation, const SparseRows<T>& X, Rows rows,
                     const T* of_absent, const T* theta, T* output, Index output_stride) {
     if (layer.transposed) {
-        narrow_sparse_forward(layer, X, rows, of_absent, theta + layer.weights_offset, output, output_stride);
+        narrow_sparse_forward(layer, X, rows, of_absent, theta, output, output_stride);
         return activate_rows(activation, rows.count, layer.n_out, output, output_stride);
     }
     const Panels<T> panels = layer.panels(theta);
@@ -139,14 +85,15 @@ void sparse_forward(const DenseLayout<T>& layer, Activation activation, const Sp
 }
 
 template <class T>
-void sparse_backward_parameters(const DenseLayout<T>& layer, Index rows, const EntriesByColumn<T>& entries,
-                                const SparseRows<T>& X, const T* d_z, Index d_stride,
-                                const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
-                                PieceNorms& norms) {
+void sparse_backward_parameters(const DenseLayout<T>& layer, const SparseRows<T>& X, Rows rows,
+                                const EntriesByColumn<T>& entries, const T* d_z, Index d_stride,
+                                const GradientSink<T>& sink, int share, int shares, Buffer<T>& sums,
+                                PackBuffers<T>& buffers, PieceNorms& norms) {
     buffers.piece.reserve(Blocking<T>::piece_size);
     if (layer.transposed) {
-        narrow_sparse_backward(layer, rows, entries, X, d_z, d_stride, sink, share, shares, buffers, norms);
-        if (share == 0) dense_backward_bias(layer, rows, d_z, d_stride, 0, layer.n_out, sink, buffers, norms);
+        NarrowSparseBackward<T>(layer, X, rows, d_z, d_stride, sink, share, shares, sums).run(buffers, norms);
+        if (share == 0)
+            dense_backward_bias(layer, rows.count, d_z, d_stride, 0, layer.n_out, sink, buffers, norms);
         return;
     }
     const PieceGrid<T> grid(layer.n_in, layer.columns);
@@ -154,7 +101,7 @@ void sparse_backward_parameters(const DenseLayout<T>& layer, Index rows, const E
     if (part.i0 == part.i1 || part.j0 == part.j1) return;
     if (X.shifted) {
         buffers.right.reserve(layer.columns);
-        column_sums(rows, layer.columns, d_z, d_stride, buffers.right.data());
+        column_sums(rows.count, layer.columns, d_z, d_stride, buffers.right.data());
     }
     for (Index j = part.j0; j < part.j1; j += grid.across)
         for (Index i = part.i0; i < part.i1; i += Blocking<T>::piece_rows) {
@@ -170,16 +117,17 @@ void sparse_backward_parameters(const DenseLayout<T>& layer, Index rows, const E
             });
             sink(GradientSink<T>::Kind::weights, offset, piece, panel - piece, norms);
         }
-    if (part.i0 == 0) dense_backward_bias(layer, rows, d_z, d_stride, part.j0, part.j1, sink, buffers, norms);
+    if (part.i0 == 0)
+        dense_backward_bias(layer, rows.count, d_z, d_stride, part.j0, part.j1, sink, buffers, norms);
 }
 
-#define STEEPEST_SPARSE(T)                                                                                  \
-    template const T* output_of_absent(const DenseLayout<T>&, const Inputs<T>&, const T*, Buffer<T>&);      \
-    template void sparse_forward(const DenseLayout<T>&, Activation, const SparseRows<T>&, Rows, const T*,   \
-                                 const T*, T*, Index);                                                      \
-    template void sparse_backward_parameters(const DenseLayout<T>&, Index, const EntriesByColumn<T>&,       \
-                                             const SparseRows<T>&, const T*, Index, const GradientSink<T>&, \
-                                             int, int, PackBuffers<T>&, PieceNorms&);
+#define STEEPEST_SPARSE(T)                                                                                \
+    template const T* output_of_absent(const DenseLayout<T>&, const Inputs<T>&, const T*, Buffer<T>&);    \
+    template void sparse_forward(const DenseLayout<T>&, Activation, const SparseRows<T>&, Rows, const T*, \
+                                 const T*, T*, Index);                                                    \
+    template void sparse_backward_parameters(                                                             \
+        const DenseLayout<T>&, const SparseRows<T>&, Rows, const EntriesByColumn<T>&, const T*, Index,    \
+        const GradientSink<T>&, int, int, Buffer<T>&, PackBuffers<T>&, PieceNorms&);
 STEEPEST_SPARSE(float)
 STEEPEST_SPARSE(double)
 #undef STEEPEST_SPARSE

@@ -17,6 +17,16 @@ bool goes_over_entries(const DenseLayout<T>& layer, const Inputs<T>& X) {
     return X.is_sparse() && layer.n_in >= least_inputs && X.sparse.starts[X.rows] * factor <= X.size();
 }
 
+// The work of such a layer on so many rows, and of the step of its parameters: in multiply-adds of a dense
+// layer that would take as long, roughly.
+template <class T>
+double work_over_entries(const DenseLayout<T>& layer, const Inputs<T>& X, Index rows) {
+    const double of_entry = layer.transposed && layer.n_out < few_outputs ? 32 : 8, of_step = 8;
+    const double entries = static_cast<double>(X.sparse.starts[X.rows]) / static_cast<double>(X.rows);
+    return static_cast<double>(layer.n_out) *
+           (of_entry * entries * static_cast<double>(rows) + of_step * static_cast<double>(layer.n_in));
+}
+
 // Compiled once for each type, in sparse_layer.cpp.
 
 // What the layer makes of a row without entries, before its activation: a^T W + b. The bias itself if a = 0.
@@ -30,11 +40,13 @@ void sparse_forward(const DenseLayout<T>& layer, Activation activation, const Sp
                     const T* of_absent,                               // (padded n_out,), by output_of_absent
                     const T* theta, T* output, Index output_stride);  // (rows, n_out)
 
-// As dense_backward_parameters.
+// As dense_backward_parameters. A layer that is stored transposed reads the rows as they lie, and needs a
+// buffer of each thread that is 0 wherever nobody works on it; others read the entries by column.
 template <class T>
-void sparse_backward_parameters(const DenseLayout<T>& layer, Index rows, const EntriesByColumn<T>& entries,
-                                const SparseRows<T>& X, const T* d_z, Index d_stride,  // (rows, n_out)
-                                const GradientSink<T>& sink, int share, int shares, PackBuffers<T>& buffers,
-                                PieceNorms& norms);
+void sparse_backward_parameters(const DenseLayout<T>& layer, const SparseRows<T>& X, Rows rows,
+                                const EntriesByColumn<T>& entries,  // of these rows
+                                const T* d_z, Index d_stride,       // (rows, n_out)
+                                const GradientSink<T>& sink, int share, int shares, Buffer<T>& sums,
+                                PackBuffers<T>& buffers, PieceNorms& norms);
 
 }  // namespace steepest::STEEPEST_ISA

@@ -63,19 +63,36 @@ def polynomial_loss_gradient(
     theta: _Array, x: _Array, y: _Array, recurrence: _Recurrence, /
 ) -> tuple[float, _Array] | NotImplementedType: ...
 
-# The network. network_forward returns the activations of all layers, network_output those of the last.
+# The network. network_forward returns the activations of all layers.
 def network_forward(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Arrays | NotImplementedType: ...
-def network_output(
-    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
-) -> _Array | NotImplementedType: ...
 
 # (n, K, d): entry [i, k] is the gradient of output k at row i. output: "identity", "relu", "exp", "logistic" or
 # "softmax".
 def network_input_gradient(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Array | NotImplementedType: ...
+
+# What a network says of each row; None if X has an entry that is not finite. labels: (K,), not objects.
+def network_answer(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Inputs,
+    hidden: _Hidden,
+    answer: str,
+    n_threads: int,
+    /,
+) -> _Array | NotImplementedType | None: ...
+def network_classes(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Inputs,
+    hidden: _Hidden,
+    labels: _Array,
+    n_threads: int,
+    /,
+) -> _Array | NotImplementedType | None: ...
 def network_loss_gradient(
     weights: _Sequence,
     biases: _Sequence,

@@ -116,8 +116,9 @@ def check_inputs(
 ) -> Any:
     """Return X (n, d) as a plain array or as SparseRows, with bad entries named by row and column.
 
-    It is sparse if X is, which the estimator's tags must allow. ``finite=False``: bad entries are left to the
-    caller; so it is in :func:`check_targets`. ``dtype``: that of the result, where it is not up to X.
+    It is sparse if X is, which the estimator's tags must allow. ``finite=False``: bad entries of dense X
+    are left to the caller; so it is in :func:`check_targets`. ``dtype``: that of the result, where it is not up to
+    X.
     """
     if (
         is_numeric(X, 2)
@@ -139,7 +140,7 @@ def check_inputs(
             ensure_all_finite=False,
         )
         if issparse(X):
-            X = sparse_rows(X, finite=finite)
+            X = sparse_rows(X)
             return X if dtype is None else X.astype(dtype)
         X = plain(X, X.dtype)
     if finite:

@@ -31,6 +31,7 @@ from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import ConvexModel, gradient_tolerance
 from steepest.estimators.halving import halving, unbounded_optimizer
 from steepest.estimators.input_gradient import network_input_gradient
+from steepest.estimators.labels import distinct, positions
 from steepest.estimators.linear import Scaling
 from steepest.estimators.prediction import answers, labels
 from steepest.estimators.quadratic import (
@@ -476,7 +477,7 @@ def check_labels(y: Any, rows: int) -> tuple[Array, Array]:
         raise ValueError("The estimator requires y to be passed, but the target y is None")
     array = np.asarray(y)
     if array.ndim == 1 and array.dtype.kind in "iubU" and array.shape[0] == rows:
-        classes = np.unique(array)
+        classes = distinct(array)
         if len(classes) <= max(2, rows // 2):  # not so many that scikit-learn warns
             return array, classes
     labels = column_or_1d(array, warn=True)
@@ -503,8 +504,7 @@ def require_same_classes(classes: Any, known: Array) -> None:
 
 def encode(labels: Array, classes: Array) -> Array:
     """Return the position of every label in the sorted classes, or raise for a label that isn't there."""
-    codes = np.searchsorted(classes, labels)
-    codes = np.minimum(codes, len(classes) - 1)
+    codes = positions(labels, classes)
     unknown = classes[codes] != labels
     if unknown.any():
         row = int(np.argmax(unknown))

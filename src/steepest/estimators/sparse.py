@@ -79,7 +79,7 @@ def core_inputs(X: Any) -> CoreInputs:
     return core
 
 
-def sparse_rows(X: Any, *, finite: bool = True) -> SparseRows:
+def sparse_rows(X: Any) -> SparseRows:
     """Return SciPy's CSR or CSC matrix of floats, whose structure has been checked, as the core reads it.
 
     CSR arrays are taken as they are, unless columns are out of order or occur twice in a row: a copy is sorted, and
@@ -96,8 +96,7 @@ def sparse_rows(X: Any, *, finite: bool = True) -> SparseRows:
     values, columns, starts = (
         plain(part, part.dtype.newbyteorder("=")) for part in (rows.data, rows.indices, rows.indptr)
     )
-    if finite:
-        check_finite_entries("X", values, columns, starts)
+    check_finite_entries("X", values, columns, starts)
     return SparseRows(values, columns, starts, np.zeros(d, values.dtype))
 
 
