@@ -41,7 +41,7 @@ SOLVERS = {
         "learning_rate": "adaptive",
         "learning_rate_init": 0.1,
         "tol": 10.0,
-        "n_iter_no_change": 2,
+        "n_iter_no_change": 3,  # and two epochs are counted towards the next
     },
     "lbfgs": {"solver": "lbfgs"},
 }
@@ -137,6 +137,9 @@ def test_a_fitted_network(rng, problem, solver, direction):
         assert getattr(converted, attribute) == getattr(original, attribute), attribute
     if solver != "lbfgs":
         assert converted.loss_curve_ == original.loss_curve_
+        # scikit-learn compares with the loss divided by the outputs.
+        units = 2 if (problem, direction) == ("two outputs", "to") else 1
+        assert units * converted.best_loss_ == pytest.approx(original.best_loss_, rel=1e-12)
     if (problem, solver) == ("two outputs", "lbfgs"):
         return  # scikit-learn gives L-BFGS another loss than the one it differentiates
     for model in (original, converted):
@@ -253,6 +256,39 @@ def test_what_scikit_learn_has_no_word_for(rng):
     converted.partial_fit(X, y)  # with a new optimizer
     silent = st.MLPRegressor(**parameters("numbers", "adam"), n_threads=1, callbacks=[print])
     silent.to_sklearn()  # who watches is no part of a model
+
+
+OWN = [
+    ("numbers", {"dropout": 0.2}),
+    ("numbers", {"l1_ratio": 0.5}),
+    ("numbers", {"alpha": [1e-3, 1e-4, 0.0]}),
+    ("numbers", {"schedule": st.schedules.Exponential(0.9)}),
+    ("texts", {"class_weight": "balanced"}),
+    ("texts", {"early_stopping": True, "scoring": "neg_log_loss"}),
+]
+
+
+@pytest.mark.parametrize(("problem", "own"), OWN, ids=str)
+def test_what_only_training_depends_on_is_left_out(rng, problem, own):
+    X, y = data(problem, rng)
+    model = getattr(st, NETWORKS[problem][0])(**parameters(problem, "adam"), **own)
+    name = next(key for key in own if key != "early_stopping")
+    with pytest.raises(ValueError, match=f"no such {name}"):
+        model.to_sklearn()
+    model.fit(X, y)
+    with pytest.warns(UserWarning, match=f"no such {name}: the converted model predicts the same"):
+        converted = model.to_sklearn()
+    assert_equal_predictions(model, converted, X)
+
+
+def test_activations_of_each_layer_are_refused(rng):
+    X, y = data("numbers", rng)
+    model = st.MLPRegressor(**parameters("numbers", "adam"), activation=["tanh", "relu"])
+    for each in (model, clone(model).fit(X, y)):
+        with pytest.raises(
+            ValueError, match=r"one activation for all layers, but .*'tanh', 'relu'"
+        ):
+            each.to_sklearn()
 
 
 class Own(sk.MLPRegressor):

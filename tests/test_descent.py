@@ -603,7 +603,10 @@ def test_a_descent_returns_new_arrays_and_leaves_those_it_was_given(rng, dtype):
         for array in arrays:
             array.flags.writeable = False
         kept = [a.copy() for a in arrays]
-        state = given.copy()
+        slots = given.slots and [(list(w), list(b)) for w, b in given.slots]
+        state = NetworkState(
+            list(given.weights), list(given.biases), slots, given.n_steps, given.n_epochs
+        )
         config = descent_config(st.Adam(0.1), None, [MaxSteps(3)], {}, batch_size=0, by_points=True)
         network_descent(state, data, None, SQUARED, config, None)
         after = state.weights + state.biases + [a for w, b in state.slots for a in w + b]

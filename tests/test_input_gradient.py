@@ -223,6 +223,68 @@ def test_sparse_inputs(isa, dtype, rng, density):
     np.testing.assert_array_equal(gradient, model.input_gradient(X.tocsc()))
 
 
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson"])
+def test_linear_regression(dtype, rng, outputs, loss):
+    X, y = (a.astype(dtype) for a in table(rng))
+    y = np.abs(y[:, :outputs] if outputs > 1 else y[:, 0])
+    model = quietly(st.LinearRegression(loss=loss, max_epochs=20, random_state=0).fit, X, y)
+    gradient = model.input_gradient(X)
+    assert gradient.dtype == dtype
+    assert gradient.shape == ((50, 3, 4) if outputs == 3 else (50, 4))
+    slope = model.predict(X)[..., None] if loss == "poisson" else 1.0
+    expected = np.broadcast_to(slope * model.coef_, gradient.shape)
+    assert_close(gradient, expected, dtype, "transcendental")
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("output", ["probability", "logit"])
+def test_logistic_regression(rng, classes, output):
+    X, _ = table(rng)
+    model = quietly(st.LogisticRegression(max_epochs=20).fit, X, np.arange(50) % classes)
+    gradient = model.input_gradient(X, output)
+
+    def predicted(at):
+        if output == "logit":
+            return model.decision_function(at).reshape(len(at), -1)
+        return model.predict_proba(at)[:, 1:] if classes == 2 else model.predict_proba(at)
+
+    numerical = differences(predicted, X)
+    assert gradient.shape == ((50, 4) if classes == 2 else (50, 4, 4))
+    assert_close(
+        gradient.reshape(numerical.shape), numerical, np.float64, "finite_difference", scale=1.0
+    )
+    with pytest.raises(ValueError, match="output must be one of 'probability', 'logit'"):
+        model.input_gradient(X, "margin")
+
+
+def test_margins_have_no_probabilities(rng):
+    X, _ = table(rng)
+    model = quietly(st.LogisticRegression(loss="hinge", max_epochs=5).fit, X, np.arange(50) % 2)
+    np.testing.assert_array_equal(model.input_gradient(X), np.tile(model.coef_, (50, 1)))
+
+
+@pytest.mark.parametrize("basis", ["monomial", "chebyshev", "legendre"])
+@pytest.mark.parametrize("degree", [0, 1, 5])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_polynomial(rng, basis, degree, outputs):
+    x = rng.uniform(-3, 5, (60, 1))
+    y = np.sin(x + np.arange(outputs)) if outputs > 1 else np.sin(x[:, 0])
+    model = quietly(st.PolynomialRegression(degree, basis=basis, max_epochs=50).fit, x, y)
+    gradient = model.input_gradient(x)
+    assert gradient.shape == ((60, 2, 1) if outputs == 2 else (60, 1))
+    numerical = differences(lambda at: model.predict(at).reshape(60, -1), x)
+    assert_close(
+        gradient.reshape(numerical.shape), numerical, np.float64, "finite_difference", scale=10.0
+    )
+    np.testing.assert_array_equal(model.input_gradient(x[:, 0]), gradient)
+
+
+def test_polynomial_of_one_point(rng):
+    model = quietly(st.PolynomialRegression(2, max_epochs=5).fit, np.ones((4, 1)), np.ones(4))
+    np.testing.assert_array_equal(model.input_gradient(np.arange(3.0)), np.zeros((3, 1)))
+
+
 def test_one_class_does_not_depend_on_anything(rng):
     X, _ = table(rng)
     model = quietly(st.MLPClassifier(max_iter=2).fit, X, np.zeros(50))

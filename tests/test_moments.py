@@ -314,7 +314,7 @@ def loss_and_step(moments, theta):
     """The loss at theta, and theta minus the gradient there."""
     config = {"optimizer": st.SGD(1.0).config(), "max_steps": 1, "by_points": True}
     end = theta.copy()
-    result = _native.core.moments_descent(end, [], moments, None, 0.0, config, None)
+    result = _native.core.moments_descent(end, [], moments, None, 0.0, 0.0, config, None)
     return result["history"]["loss"][0], end
 
 

@@ -9,7 +9,7 @@ import pytest
 from gradcheck import assert_gradient
 from tolerances import assert_close, in_float64, tolerance
 
-from steepest import _native, kernels
+from steepest import kernels
 from steepest import reference as ref
 
 F32, F64 = np.float32, np.float64
@@ -486,22 +486,6 @@ def test_network_is_its_layers_bit_for_bit(isa, dtype, rng, widths, activation):
         )
         np.testing.assert_allclose(d_weights[layer], d_W, **bound)
         np.testing.assert_allclose(d_biases[layer], d_b, **bound)
-
-
-@pytest.mark.parametrize("widths", WIDTHS)
-@pytest.mark.parametrize("n", [0, 1, 9, 1500])
-def test_the_output_alone_is_the_same(isa, dtype, rng, widths, n):
-    """What estimators predict with keeps no row's hidden activations, and changes no bit."""
-    X = rng.standard_normal((n, widths[0])).astype(dtype)
-    weights, biases = make_network(rng, widths, dtype)
-    output, _ = kernels.relu_network_forward(weights, biases, X)
-    alone = _native.core.network_output(weights, biases, X, "relu", "identity")
-    np.testing.assert_array_equal(alone, output)
-    assert alone.dtype == dtype
-    integers = X.astype(np.int64)
-    assert (
-        _native.core.network_output(weights, biases, integers, "relu", "identity") is NotImplemented
-    )
 
 
 @pytest.mark.parametrize("output_activation", ["logistic", "softmax"])

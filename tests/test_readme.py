@@ -47,3 +47,13 @@ def test_the_penalty_of_logistic_regression(line, classes):
     ours.fit(X, labels)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.3, 1.0])
+def test_the_penalties_of_lasso_and_elastic_net(line, l1_ratio):
+    X, y = line
+    theirs = lm.ElasticNet(0.2, l1_ratio=l1_ratio, tol=1e-12, max_iter=100_000).fit(X, y)
+    ours = st.LinearRegression(alpha=2 * 0.2, l1_ratio=l1_ratio, standardize=False).fit(X, y)
+    assert (0.0 in theirs.coef_) == (l1_ratio == 1)
+    np.testing.assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)

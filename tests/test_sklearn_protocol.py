@@ -10,7 +10,7 @@ import warnings
 import joblib
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import BaggingRegressor, VotingClassifier
@@ -46,24 +46,61 @@ class FirstFeature(st.PolynomialRegression):
         return np.ascontiguousarray(check_inputs(self, X, reset=reset)[:, 0])
 
 
+# Other ways through the code than the defaults take.
+SETTINGS = {
+    "linear, Adam": st.LinearRegression(optimizer=st.Adam(0.05)),
+    "linear, batches": st.LinearRegression(batch_size=40, max_epochs=500),
+    "linear, its own units": st.LinearRegression(standardize=False, fit_intercept=False),
+    "logistic, Momentum": st.LogisticRegression(optimizer=st.Momentum(0.05)),
+    "logistic, batches": st.LogisticRegression(batch_size=40, max_epochs=500),
+    "polynomial, monomials": FirstFeature(basis="monomial", optimizer=st.Adam(0.05)),
+    "polynomial, batches": FirstFeature(batch_size=40),
+}
+for model in (st.MLPRegressor, st.MLPClassifier):
+    SETTINGS |= {
+        f"{model.__name__}, {name}": model(**parameters)
+        for name, parameters in {
+            "sgd": {"solver": "sgd", "learning_rate": "adaptive"},
+            "lbfgs": {"solver": "lbfgs", "max_iter": 5, "hidden_layer_sizes": (4,)},
+            "batches": {"batch_size": 40},
+            "AdamW": {"optimizer": st.AdamW(0.001)},
+            "early stopping": {"early_stopping": True, "validation_fraction": 0.3},
+        }.items()
+    }
+
+# What early stopping can't have, nor can scikit-learn's: partial_fit, rows held out alike from other rows, and a
+# descent that goes on where the score of what is held out is perfect.
+NOT_WITH_EARLY_STOPPING = (
+    "check_fit_score_takes_y",
+    "check_n_features_in_after_fitting",
+    "check_estimators_partial_fit_n_features",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+    "check_class_weight_classifiers",
+)
+
+
 def checks():
     """Yield (estimator, check) for all estimators; in a list, so that warnings stay here."""
-    for kind in (*ESTIMATORS, FirstFeature):
+    defaults = {kind.__name__: kind() for kind in (*ESTIMATORS, FirstFeature)}
+    for name, estimator in (defaults | SETTINGS).items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SkipTestWarning)
-            yield from estimator_checks_generator(kind())
+            for instance, check in estimator_checks_generator(estimator):
+                early = "early stopping" in name
+                if not early or check.func.__name__ not in NOT_WITH_EARLY_STOPPING:
+                    yield pytest.param(instance, check, id=f"{name}-{name_of(check)}")
 
 
 def name_of(value):
-    if isinstance(value, BaseEstimator):
-        return type(value).__name__
     name = value.func.__name__
     options = {**value.keywords}
     return name + "".join(f"-{key}={option}" for key, option in options.items())
 
 
-@pytest.mark.parametrize(("estimator", "check"), list(checks()), ids=name_of)
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@pytest.mark.filterwarnings("ignore:Got `batch_size`")  # of more rows than a check has
 def test_scikit_learns_own_check(estimator, check):
     check(estimator)
 
@@ -188,7 +225,7 @@ def test_tags(kind):
     assert tags.target_tags.required
     assert tags.input_tags.sparse == (kind is not st.PolynomialRegression)
     assert not tags.input_tags.allow_nan
-    assert tags.target_tags.multi_output == (kind in (st.LinearRegression, st.MLPRegressor))
+    assert tags.target_tags.multi_output == (kind in REGRESSORS)
     if kind is st.MLPClassifier:
         assert tags.classifier_tags.multi_label
     if kind is st.PolynomialRegression:

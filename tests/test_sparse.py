@@ -284,10 +284,10 @@ def test_the_core_reads_wide_indices(isa, dtype):
     """SciPy narrows them where they fit, so that estimators seldom pass them on."""
     X = matrix().astype(dtype)
     W, b = np.random.default_rng(0).standard_normal((9, 4)).astype(dtype), np.ones(4, dtype)
-    wanted = _native.core.network_output([W], [b], X, "identity", "identity")
+    wanted = _native.core.network_answer([W], [b], X, "identity", "output", 1)
     for index in (np.int32, np.int64):
         parts = core_parts(X, index)
-        got = _native.core.network_output([W], [b], parts, "identity", "identity")
+        got = _native.core.network_answer([W], [b], parts, "identity", "output", 1)
         np.testing.assert_array_equal(got, wanted)
 
 
@@ -303,7 +303,7 @@ def test_the_core_takes_only_parts_that_fit(change):
         "first": (values, columns, starts[1:], absent),
     }[change]
     W, b = np.ones((9, 4)), np.ones(4)
-    output = _native.core.network_output([W], [b], bad, "identity", "identity")
+    output = _native.core.network_answer([W], [b], bad, "identity", "output", 1)
     assert output is NotImplemented
 
 

@@ -36,7 +36,7 @@ py::object linear_predict(py::object theta, py::object X) {
                 ReleaseGil release(inputs.size());
                 Buffer<T> flat(network.size());
                 pack_linear(network, parameters.data, flat.data());
-                forward_blocks<T>(network, inputs, flat.data(), 1, {f});
+                forward_blocks<T>(network, inputs, flat.data(), {f});
             }
             return prediction;
         },

@@ -23,39 +23,36 @@ bool accepts_target(py::handle y, Index rows, Index outputs, Loss loss) {
     return target.ndim() == 2 ? target.shape(1) == outputs : target.ndim() == 1 && outputs == 1;
 }
 
-enum class Layers { all, last };
-
-// The activations of all layers, or of the last one alone, which then is all that takes memory for every row.
+// The activations of all layers.
 template <class T>
 py::list forward(const ParameterArrays& parameters, const Inputs<T>& inputs, py::handle hidden,
-                 Activation output, Layers layers) {
+                 Activation output) {
     const Network<T> network({.widths = widths_of(parameters.weights),
                               .hidden = hidden_activations(hidden, parameters.n_hidden()),
                               .output = output});
     py::list activations;
     std::vector<T*> out;
-    const Index first_layer = layers == Layers::all ? 1 : network.depth();
-    for (Index l = first_layer; l <= network.depth(); ++l) {
-        auto a = new_array<T>({inputs.rows, network.layers()[static_cast<std::size_t>(l - 1)].n_out});
+    for (const auto& layer : network.layers()) {
+        auto a = new_array<T>({inputs.rows, layer.n_out});
         out.push_back(a.mutable_data());
         activations.append(std::move(a));
     }
     Buffer<T> theta(network.size());
     parameters.pack(network, theta.data());
     ReleaseGil release(static_cast<Index>(network.multiply_adds(inputs.rows)));
-    forward_blocks(network, inputs, theta.data(), first_layer, out);
+    forward_blocks(network, inputs, theta.data(), out);
     return activations;
 }
 
 py::object activations(const py::object& weights, const py::object& biases, const py::object& X,
-                       const py::object& hidden, const std::string& output, Layers layers) {
+                       const py::object& hidden, const std::string& output) {
     return with_scalar_type(
         [&](auto t) -> py::object {
             using T = decltype(t);
             const auto parameters = ParameterArrays::from(weights, biases);
             const auto matrix = inputs<T>(X);
             if (!parameters || !accepts<T>(*parameters, matrix)) return not_implemented();
-            return forward<T>(*parameters, *matrix, hidden, activation_named(output), layers);
+            return forward<T>(*parameters, *matrix, hidden, activation_named(output));
         },
         entries_of(X));
 }
@@ -140,15 +137,9 @@ py::tuple dense_layer_backward(py::handle X, py::handle weights, py::handle outp
 }  // namespace
 
 void bind_network(py::module_& m) {
-    m.def("network_forward", [](py::object weights, py::object biases, py::object X, py::object hidden,
-                                const std::string& output) {
-        return activations(weights, biases, X, hidden, output, Layers::all);
-    });
-    m.def("network_output", [](py::object weights, py::object biases, py::object X, py::object hidden,
-                               const std::string& output) {
-        py::object last = activations(weights, biases, X, hidden, output, Layers::last);
-        return py::isinstance<py::list>(last) ? py::object(py::list(last)[0]) : last;
-    });
+    m.def("network_forward",
+          [](py::object weights, py::object biases, py::object X, py::object hidden,
+             const std::string& output) { return activations(weights, biases, X, hidden, output); });
     m.def("network_input_gradient", [](py::object weights, py::object biases, py::object X, py::object hidden,
                                        const std::string& output) {
         return with_scalar_type(

@@ -67,7 +67,9 @@ py::object network_answer(const py::object& weights, const py::object& biases, c
 
 // Of each row the entry of `labels` at its class, (n,); None if X has an entry that is not finite.
 py::object network_classes(const py::object& weights, const py::object& biases, const py::object& X,
-                           const py::object& hidden, const py::array& labels, int n_threads) {
+                           const py::object& hidden, const py::object& labels_given, int n_threads) {
+    if (!py::isinstance<py::array>(labels_given)) return not_implemented();
+    const py::array labels = as_array(labels_given);
     if (labels.ndim() != 1 || !is_plain(labels) || labels.dtype().kind() == 'O') return not_implemented();
     return with_network(
         weights, biases, X, hidden, false, [&](const auto& network, const auto& x, const auto* theta) {

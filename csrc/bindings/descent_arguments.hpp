@@ -92,6 +92,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "shuffle", c.shuffle);
     read(d, "seed", c.seed);
     if (d.contains("twister")) c.twister = twister_state(d["twister"]);
+    read(d, "shuffle_anew", c.shuffle_anew);
     read(d, "by_points", c.by_points);
     read(d, "restore_best", c.restore_best);
     read(d, "first_epoch", c.first_epoch);

@@ -24,29 +24,33 @@ struct Rows {
 
 // Consecutive pieces of the epoch's order; the last one is short when batch_size does not divide the rows,
 // and is kept: every row is seen once an epoch. An epoch's order is a function of the seed and the epoch; or,
-// with a twister, as in scikit-learn, the order of the epoch before, shuffled.
+// with a twister, as in scikit-learn, the order of the epoch before, shuffled; or that of the rows (`anew`),
+// as in a call of its own.
 class Batches {
   public:
     Batches(Index n_rows, Index batch_size, bool shuffle, std::uint64_t seed,
-            const std::optional<MersenneTwister::State>& twister)
+            const std::optional<MersenneTwister::State>& twister, bool anew)
         : n_rows_(n_rows),
           batch_size_(batch_size < n_rows ? batch_size : n_rows),
           shuffle_(shuffle),
-          seed_(seed) {
+          seed_(seed),
+          anew_(anew) {
         if (!shuffle_) return;
         order_.reserve(n_rows_);
         if (!twister) return;
         twister_.emplace(*twister);
-        for (Index i = 0; i < n_rows_; ++i) order_.data()[i] = static_cast<std::uint32_t>(i);
+        put_in_order();
     }
 
     void begin_epoch(Index epoch) {
         if (!shuffle_) return;
         const auto n = static_cast<std::uint32_t>(n_rows_);
-        if (twister_)
+        if (twister_) {
+            if (anew_) put_in_order();
             twister_->shuffle(order_.data(), n);
-        else
+        } else {
             permutation(seed_, static_cast<std::uint64_t>(epoch), n, order_.data());
+        }
     }
 
     // Where another descent goes on drawing.
@@ -64,9 +68,14 @@ class Batches {
     }
 
   private:
+    void put_in_order() {
+        for (Index i = 0; i < n_rows_; ++i) order_.data()[i] = static_cast<std::uint32_t>(i);
+    }
+
     Index n_rows_, batch_size_;
     bool shuffle_;
     std::uint64_t seed_;
+    bool anew_;
     std::optional<MersenneTwister> twister_;
     Buffer<std::uint32_t> order_;
 };

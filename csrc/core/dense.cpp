@@ -83,22 +83,21 @@ void narrow_backward_parameters(const DenseLayout<T>& layer, Index rows, const T
     if (share == 0) dense_backward_bias(layer, rows, d_z, d_stride, 0, layer.n_out, sink, buffers, norms);
 }
 
-// epilogue(i, j, sum_o d_z[i, o] w[o, j...]) for one output or two, whose weights stay in registers while
-// rows pass.
+// epilogue(i, j, sum_o d_z[i, o] w[o, j...]) for one output or two: row by row, as everything else lies in
+// memory.
 template <int Outputs, class T, class Epilogue>
 STEEPEST_INLINE void narrow_backward_input(Index rows, Index columns, const T* d_z, Index d_stride,
                                            const T* w,  // (Outputs, columns)
                                            Epilogue& epilogue) {
-    for (Index j = 0; j < columns; j += lanes<T>)
-        for (Index i = 0; i < rows; ++i) {
-            Lanes<T> sum = Lanes<T>::zero();
-            for (Index o = 0; o < Outputs; ++o) {
-                const Vec<T> factor = splat(d_z[i * d_stride + o]);
-                for (int p = 0; p < Lanes<T>::parts; ++p)
-                    sum.part[p] = fma(factor, load(w + o * columns + j + p * width<T>), sum.part[p]);
-            }
-            for (int p = 0; p < Lanes<T>::parts; ++p) epilogue(i, j + p * width<T>, sum.part[p]);
+    for (Index i = 0; i < rows; ++i) {
+        Vec<T> factor[Outputs];
+        for (Index o = 0; o < Outputs; ++o) factor[o] = splat(d_z[i * d_stride + o]);
+        for (Index j = 0; j < columns; j += width<T>) {
+            Vec<T> sum{};
+            for (Index o = 0; o < Outputs; ++o) sum = fma(factor[o], load(w + o * columns + j), sum);
+            epilogue(i, j, sum);
         }
+    }
 }
 
 // The part of d_weights, all rows of some columns, for a layer with so few inputs that a tile of the product

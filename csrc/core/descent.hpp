@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "core/batches.hpp"
-#include "core/gradient_sink.hpp"
 #include "core/interrupt.hpp"
 #include "core/optimizers.hpp"
 #include "core/schedules.hpp"
@@ -36,6 +35,7 @@ struct DescentConfig {
     bool shuffle = false;
     std::uint64_t seed = 0;
     std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
+    bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index first_epoch = 0;      // counters go on from an earlier run
@@ -87,7 +87,7 @@ class Descent {
           beta_1_powers_(config.optimizer.beta_1),
           beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
-                   config.shuffle, config.seed, config.twister),
+                   config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
@@ -217,11 +217,12 @@ class Descent {
         if (!has_l1)
             return largest ? largest_magnitude(gradient_, objective_.size())
                            : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
-        PieceNorms norms;
+        double size = 0;
         for_pieces([&](Index offset, Index n, bool, T l1) {
-            norms.note(offset, size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest));
+            const double of_part = size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest);
+            size = joined(size, of_part, largest);
         });
-        return norms.norm(largest);
+        return largest ? size : __builtin_sqrt(size);
     }
 
     OptimizerStep<T> next_step(double rate) {

@@ -24,8 +24,7 @@ class PieceNorms {
     double norm(bool largest) {
         std::sort(values_.begin(), values_.end());
         double result = 0;
-        for (const auto& [offset, value] : values_)
-            result = !largest ? result + value : value <= result || result != result ? result : value;
+        for (const auto& [offset, value] : values_) result = joined(result, value, largest);
         values_.clear();
         return largest ? result : __builtin_sqrt(result);
     }

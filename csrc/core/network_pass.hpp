@@ -261,9 +261,13 @@ class NetworkPass {
             for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];
             return;
         }
-        constexpr Index ahead = 8;  // rows come from anywhere: ask for them early
+        // Rows come from anywhere: ask for them early, and for all of a short one. Of a long one the hardware
+        // finds the rest.
+        constexpr Index ahead = 12, line = 64 / static_cast<Index>(sizeof(T));
+        const Index asked = X.cols < 8 * line ? X.cols : 1;
         for (Index i = r0; i < r1; ++i) {
-            if (i + ahead < r1) __builtin_prefetch(X.row(rows_[i + ahead]));
+            if (i + ahead < r1)
+                for (Index j = 0; j < asked; j += line) __builtin_prefetch(X.row(rows_[i + ahead]) + j);
             copy_padded(to + i * input_stride_, X.row(rows_[i]), X.cols);
         }
     }
@@ -328,9 +332,9 @@ class NetworkPass {
     std::vector<Thread> threads_;
 };
 
-// Activations first_layer ... depth of the network for all rows of X, each into an array (n, width).
+// The activations of every layer for all rows of X, each into an array (n, width).
 template <class T>
-void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* theta, Index first_layer,
+void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* theta,
                     const std::vector<T*>& out) {
     const Dataset<T> data{.X = X};
     NetworkPass<T> pass(network, 1);
@@ -339,10 +343,10 @@ void forward_blocks(const Network<T>& network, const Inputs<T>& X, const T* thet
         const Index count = X.rows - first < block ? X.rows - first : block;
         pass.begin(data, Rows{nullptr, first, count});
         pass.forward(theta, 0, 0, count, nullptr);
-        for (Index l = first_layer; l <= network.depth(); ++l) {
+        for (Index l = 1; l <= network.depth(); ++l) {
             const Index width = network.layers()[static_cast<std::size_t>(l - 1)].n_out;
             copy_rows(count, width, pass.activation(l), network.stride(l),
-                      out[static_cast<std::size_t>(l - first_layer)] + first * width, width);
+                      out[static_cast<std::size_t>(l - 1)] + first * width, width);
         }
     }
 }

@@ -155,9 +155,7 @@ double size_of_subgradient(const T* x, const T* g, Index n, T l1, bool largest) 
     for (Index first = 0; first < n; first += block) {
         const Index count = n - first < block ? n - first : block;
         least_subgradient(x + first, g + first, count, l1, part);
-        const double here = largest ? largest_magnitude(part, count) : sum_of_squares(part, count);
-        size = !largest ? size + here : here <= size ? size : here;
-        if (size != size) break;
+        size = joined(size, largest ? largest_magnitude(part, count) : sum_of_squares(part, count), largest);
     }
     return size;
 }

@@ -60,13 +60,21 @@ STEEPEST_INLINE void for_both_classes(Index rows, const T* z, T* to, F&& f) {  /
     }
 }
 
+// The logarithm of a probability: 0 where that rounds to 1 in T, so that it is the logarithm of the T.
+template <class T, class V>
+STEEPEST_INLINE V log_of_rounded(V logarithm) {
+    constexpr double quarter = sizeof(T) == 4 ? 0x1p-25 : 0x1p-54;  // of the distance from 1 to the next T
+    return logarithm > -quarter ? V{} : logarithm;
+}
+
 // z_k - log sum_j exp(z_j) = (z_k - max) - log sum_j exp(z_j - max), to double's accuracy until the end.
 template <class T>
 void log_softmax_row(Index classes, T* z, T* to) {  // (padded(classes),), overwritten; (classes,)
     const T largest = largest_logit(classes, z);
     for (Index k = 0; k < classes; ++k) to[k] = z[k] - largest;
     const double shift = log(exponentials(classes, z, largest));
-    for (Index k = 0; k < classes; ++k) to[k] = static_cast<T>(static_cast<double>(to[k]) - shift);
+    for (Index k = 0; k < classes; ++k)
+        to[k] = static_cast<T>(log_of_rounded<T>(static_cast<double>(to[k]) - shift));
 }
 
 // The answers for a block of rows, from z, which is overwritten. For softmax and log_softmax z is padded.
@@ -90,8 +98,9 @@ void answer_rows(Answer answer, Index rows, Index outputs, T* z, Index stride,  
         case Answer::log_two_classes:
             return for_both_classes<Vec<double>>(
                 rows, z, to, [](Vec<double> magnitude, Vec<double>& likely, Vec<double>& unlikely) {
-                    likely = -log1p_unit(exp(-magnitude));
-                    unlikely = likely - magnitude;
+                    const Vec<double> logarithm = -log1p_unit(exp(-magnitude));
+                    likely = log_of_rounded<T>(logarithm);
+                    unlikely = logarithm - magnitude;
                 });
         case Answer::exponential:
             for (Index i = 0; i < rows; ++i)

@@ -440,6 +440,13 @@ double largest_magnitude(const T* x, Index n) {
     return largest;
 }
 
+// Of two parts of a vector, their sums of squares added up, or the larger of their largest magnitudes; NaN if
+// one is.
+inline double joined(double size, double of_part, bool largest) {
+    if (!largest) return size + of_part;
+    return of_part <= size || size != size ? size : of_part;
+}
+
 // Whether every entry is finite: x - x is 0 for finite x only, and NaN spreads through a sum.
 template <class T>
 bool all_finite(const T* x, Index n) {

@@ -22,7 +22,16 @@ from steepest._native import (
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from steepest import calculus, kernels, optimizers, plot, reference, schedules, stopping
+    from steepest import (
+        calculus,
+        kernels,
+        losses,
+        optimizers,
+        plot,
+        reference,
+        schedules,
+        stopping,
+    )
     from steepest._minimize import MinimizeResult, minimize
     from steepest.estimators import (
         LinearRegression,
@@ -50,6 +59,7 @@ __all__ = [
     "get_num_threads",
     "instruction_set",
     "kernels",
+    "losses",
     "minimize",
     "optimizers",
     "plot",
@@ -75,7 +85,16 @@ _HOME = {
         "estimators",
     ),
 }
-_SUBMODULES = ("calculus", "kernels", "optimizers", "plot", "reference", "schedules", "stopping")
+_SUBMODULES = (
+    "calculus",
+    "kernels",
+    "losses",
+    "optimizers",
+    "plot",
+    "reference",
+    "schedules",
+    "stopping",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -28,6 +28,7 @@ _Twister: TypeAlias = tuple[NDArray[np.uint32], int] | int
 _Hidden: TypeAlias = (
     str | list[str] | tuple[str, ...]
 )  # activations: of all hidden layers, or one for each
+_Loss: TypeAlias = str | dict[str, Any]  # a word, or its "kind" and parameter
 _Config: TypeAlias = dict[str, Any]  # as csrc/bindings/descent_arguments.hpp reads it
 
 def build_info() -> dict[str, Any]: ...
@@ -43,6 +44,11 @@ def logistic_cross_entropy(
 ) -> tuple[float, _Array] | NotImplementedType: ...
 def softmax(logits: _Array, /) -> _Array | NotImplementedType: ...
 
+# Value and derivative, entry by entry, of a loss that is a sum over entries: of any but the softmax.
+def loss_terms(
+    prediction: _Array, target: _Array, loss: _Loss, /
+) -> tuple[NDArray[np.float64], _Array] | NotImplementedType: ...
+
 # The linear model. theta: (1 + d,) or (1 + d, K), intercepts first.
 def linear_predict(theta: _Array, X: _Array, /) -> _Array | NotImplementedType: ...
 def linear_loss_gradient(
@@ -57,19 +63,36 @@ def polynomial_loss_gradient(
     theta: _Array, x: _Array, y: _Array, recurrence: _Recurrence, /
 ) -> tuple[float, _Array] | NotImplementedType: ...
 
-# The network. network_forward returns the activations of all layers, network_output those of the last.
+# The network. network_forward returns the activations of all layers.
 def network_forward(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Arrays | NotImplementedType: ...
-def network_output(
-    weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
-) -> _Array | NotImplementedType: ...
 
 # (n, K, d): entry [i, k] is the gradient of output k at row i. output: "identity", "relu", "exp", "logistic" or
 # "softmax".
 def network_input_gradient(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Array | NotImplementedType: ...
+
+# What a network says of each row; None if X has an entry that is not finite. labels: (K,), not objects.
+def network_answer(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Inputs,
+    hidden: _Hidden,
+    answer: str,
+    n_threads: int,
+    /,
+) -> _Array | NotImplementedType | None: ...
+def network_classes(
+    weights: _Sequence,
+    biases: _Sequence,
+    X: _Inputs,
+    hidden: _Hidden,
+    labels: _Array,
+    n_threads: int,
+    /,
+) -> _Array | NotImplementedType | None: ...
 def network_loss_gradient(
     weights: _Sequence,
     biases: _Sequence,
@@ -78,7 +101,7 @@ def network_loss_gradient(
     sample_weight: _Array | None,
     hidden: _Hidden,
     output: str,
-    loss: str,
+    loss: _Loss,
     output_scale: float,
     l2: float | list[float],  # of all layers, or of each
     /,

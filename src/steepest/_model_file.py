@@ -19,12 +19,14 @@ import os
 import secrets
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from steepest.losses import Loss, loss_named
 
 __all__ = [
     "Pipeline",
@@ -311,7 +313,8 @@ def save_pipeline(path: str | os.PathLike[str], pipeline: Pipeline) -> None:
     """Write a fitted estimator with its preprocessing to a model file.
 
     Stored are the constructor's parameters, except `callbacks`, which are code, and every public
-    fitted attribute (``name_``) made of numbers, strings, None, arrays, lists, tuples and dicts.
+    fitted attribute (``name_``) made of numbers, strings, None, arrays, lists, tuples and dicts. A loss may be an
+    object of `steepest.losses`.
 
     Parameters
     ----------
@@ -451,6 +454,8 @@ def _encode(value: Any, name: str, arrays: Arrays) -> Any:
         return value if math.isfinite(value) else {"float": repr(value)}
     if isinstance(value, np.ndarray):
         return _encode_array(value, name, arrays)
+    if isinstance(value, Loss):
+        return {"loss": [value.word, {key: float(v) for key, v in asdict(value).items()}]}
     if isinstance(value, list) and value and all(isinstance(v, float) for v in value):
         return {"floats": _keep(np.array(value, np.float64), name, arrays)}
     if isinstance(value, list | tuple):
@@ -494,6 +499,10 @@ def _decode(value: Any, arrays: Arrays) -> Any:
             return members if kind == "list" else tuple(members)
         elif kind == "dict" and isinstance(content, dict):
             return {key: _decode(v, arrays) for key, v in content.items()}
+        elif kind == "loss" and isinstance(content, list) and len(content) == 2:
+            word, parameters = content
+            if isinstance(word, str) and _is_dict_of(parameters, float):
+                return loss_named(word, **parameters)
     raise ValueError(f"its description has an entry this version can't read: {str(value)[:60]}")
 
 

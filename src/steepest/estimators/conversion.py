@@ -16,7 +16,6 @@ from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from steepest._bases import domain_map
 from steepest._validate import Array
 from steepest.estimators.base import NetworkState, require_fitted
 from steepest.estimators.given_layers import Layers, given_layers
@@ -489,15 +488,9 @@ class PolynomialConversion:
                 f"scikit-learn's PolynomialFeatures has monomials alone, but basis is {self.basis_!r}; fit with "
                 "basis='monomial' to convert"
             )
-        middle, half = domain_map(self.domain_)
         degree = self.coef_.size - 1
-        scaler = preprocessing.MinMaxScaler(feature_range=(-1, 1)).fit(
-            np.reshape(self.domain_, (2, 1))
-        )
-        scale, start = (
-            (1.0 / half, -middle / half) if half else (0.0, 0.0)
-        )  # as one point is mapped
-        scaler.scale_, scaler.min_ = np.array([scale]), np.array([start])
+        # The ends of the domain are all that the scaler asks of its data.
+        scaler = preprocessing.MinMaxScaler((-1, 1)).fit(np.reshape(self.domain_, (2, 1)))
         features = preprocessing.PolynomialFeatures(degree).fit(np.zeros((1, 1)))
         line = linear_model.LinearRegression(fit_intercept=False)
         line.coef_, line.intercept_ = self.coef_.copy(), 0.0

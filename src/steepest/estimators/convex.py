@@ -113,21 +113,22 @@ class ConvexModel(CallbackSupport, BaseEstimator):
             return watch.hook(attributes_at, loss_scale, task="step")
         return watch.hook(attributes_at, loss_scale, n_tasks=config["max_epochs"])
 
-    def _record(self, result: dict[str, Any], loss_scale: float = 1.0) -> None:
+    def _record(
+        self, result: dict[str, Any], loss_scale: float = 1.0, *, best_restored: bool = False
+    ) -> None:
         """Set what a descent leaves beside the coefficients; losses times ``loss_scale`` are the user's."""
         self.history_ = history_of(result, loss_scale)
         self.loss_curve_ = self.history_["loss"].tolist()
-        self.loss_ = self._loss_at_end(result)
+        self.loss_ = self._loss_at_end(result, best_restored)
         self.n_iter_ = max(int(result["n_epochs"]), 1)
 
-    def _loss_at_end(self, result: dict[str, Any]) -> float:
+    def _loss_at_end(self, result: dict[str, Any], best_restored: bool) -> float:
         """Return the recorded loss of the parameters that are given back."""
         if not self.loss_curve_:
             return float("nan")
         if result["status"] == "diverged":
             return min(self.loss_curve_)
-        by_validation = combined_config(self.stop, {}).get("monitor", "loss") != "loss"
-        return self.loss_curve_[result["best_epoch"] if by_validation else -1]
+        return self.loss_curve_[result["best_epoch"] if best_restored else -1]
 
     def _passes(self, epochs: Any, attributes: Sequence[str], fit: Callable[[Any], Any]) -> Any:
         """Make passes over data for ``partial_fit``, each as if it were alone; return the result to report.

@@ -1,27 +1,44 @@
-"""The derivatives of what a fitted network predicts with respect to its inputs."""
+"""The derivatives of what a fitted model predicts with respect to its inputs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from steepest import _native
-from steepest._validate import Array, check_activations
-from steepest.estimators.base import check_inputs, require_fitted
-from steepest.estimators.given_layers import as_plain, given_layers
+import numpy as np
+
+from steepest import _native, kernels
+from steepest._bases import domain_map, to_unit
+from steepest._validate import Array
+from steepest.estimators.base import check_inputs
+from steepest.estimators.given_layers import Layers, as_plain
 from steepest.estimators.sparse import core_inputs
 
 
-def network_input_gradient(network: Any, X: Any, output: str) -> Array:
-    """Return d output / d input of a fitted perceptron: (n, d) for one output, (n, K, d) for several.
+def network_input_gradient(
+    estimator: Any, X: Any, layers: Layers, output: str = "identity", hidden: Any = "identity"
+) -> Array:
+    """Return d output / d input of a network: (n, d) for one output, (n, K, d) for several.
 
     ``output`` is the function of the last layer that is differentiated: "identity", "exp", "logistic" or "softmax".
     """
-    require_fitted(network)
-    inputs = check_inputs(network, X, reset=False)
+    inputs = check_inputs(estimator, X, reset=False)
     gradient: Array = _native.core.network_input_gradient(
-        *as_plain(given_layers(network), inputs.dtype),
-        core_inputs(inputs),
-        check_activations(network.activation, len(network.coefs_) - 1),
-        output,
+        *as_plain(layers, inputs.dtype), core_inputs(inputs), hidden, output
     )
     return gradient if gradient.shape[1] > 1 else gradient[:, 0]
+
+
+_DERIVATIVE = {
+    "monomial": np.polynomial.polynomial.polyder,
+    "chebyshev": np.polynomial.chebyshev.chebder,
+    "legendre": np.polynomial.legendre.legder,
+}
+
+
+def polynomial_slope(coef: Array, basis: str, domain: tuple[float, float], x: Array) -> Array:
+    """Return f'(x), (n,) in float64, of f(x) = sum_k coef_k p_k(u), where u maps the domain onto [-1, 1]."""
+    _, half = domain_map(domain)
+    if len(coef) == 1 or half == 0:
+        return np.zeros(len(x))
+    slope = np.asarray(_DERIVATIVE[basis](coef)) / half
+    return kernels.polynomial_predict(slope, to_unit(x.astype(np.float64), domain), basis)

@@ -26,7 +26,9 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import LinearConversion
-from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
+from steepest.estimators.halving import halving, optimizer_of_loss
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.prediction import answers
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
@@ -38,43 +40,53 @@ from steepest.estimators.quadratic import (
     root_mean_square,
 )
 from steepest.estimators.sparse import Inputs, SparseRows
+from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss, means
 from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
 class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, ConvexModel):
-    r"""Least squares by gradient descent: full-batch, mini-batch or stochastic.
+    r"""Linear regression by gradient descent: full-batch, mini-batch or stochastic; least squares or another loss.
 
     The objective, reported in ``loss_curve_`` and differentiated, is
 
-    .. math:: J = \frac{1}{NK} \sum_{ik} s_i (x_i \cdot w_k + b_k - y_{ik})^2
+    .. math:: J = \frac{1}{NK} \sum_{ik} s_i\, l(x_i \cdot w_k + b_k, y_{ik})
               + \alpha \sum_{jk} \left( \rho\, |\sigma_j w_{jk}|
               + \frac{1 - \rho}{2} (\sigma_j w_{jk})^2 \right)
 
-    with sample weights s scaled to mean 1 and :math:`\rho` = ``l1_ratio``. With ``standardize=True`` the descent
+    with a loss l of :mod:`steepest.losses`, by default the squared error, sample weights s scaled to mean 1 and
+    :math:`\rho` = ``l1_ratio``. With ``standardize=True`` the descent
     runs in features of mean 0 and variance 1, :math:`\sigma_j` is the standard deviation of feature j, and
     coefficients are mapped back: the minimum without penalty is the same, and reaching it doesn't depend on the
     features' units. Without an intercept nothing is centred, and :math:`\sigma_j` is feature j's root mean square.
     With ``standardize=False`` :math:`\sigma_j = 1`. The intercept is not penalised.
 
-    Full-batch descent needs the data once: where that is faster, by shape and limits alone, the same steps are made
-    from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30 digits) and
-    standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X. Mini-batches
-    of a standardised model, and full batches of fewer rows than four for each feature, use a standardised copy.
-    Sparse X is never dense as a whole: a copy has its standardised entries, and what standardising makes of zeros,
-    one number for each column. The coefficients are those of the same X dense, to the last bit; but where at most
-    an eighth of the entries of 64 columns or more is there, standardised columns round differently. A step on few
-    rows of many columns takes time for their entries alone with ``standardize=False``, ``alpha=0`` and plain
-    gradient descent; otherwise every coefficient moves in every step, and batches of a hundred rows are faster.
+    Full-batch least squares needs the data once: where that is faster, by shape and limits alone, the same steps
+    are made from the moments X^T X and X^T y, each independent of n. They are carried in double-double (some 30
+    digits) and standardised there, so that no copy of X is made, and steps are in float64 whatever the dtype of X.
+    Mini-batches of a standardised model, and full batches of fewer rows than four for each feature, use a
+    standardised copy. Sparse X is never dense as a whole: a copy has its standardised entries, and what
+    standardising makes of zeros, one number for each column. The coefficients are those of the same X dense, to
+    the last bit; but where at most an eighth of the entries of 64 columns or more is there, standardised columns
+    round differently. A step on few rows of many columns takes time for their entries alone with
+    ``standardize=False``, ``alpha=0`` and plain gradient descent; otherwise every coefficient moves in every step,
+    and batches of a hundred rows are faster.
 
     Parameters
     ----------
+    loss : str or RegressionLoss, default "squared_error"
+        "squared_error", "absolute_error", "huber", "quantile", "poisson" (y is not negative, and the prediction
+        exp(x w + b)), "epsilon_insensitive", "squared_epsilon_insensitive", or an object of :mod:`steepest.losses`
+        with parameters of its own. Their units are those of y, standardised or not.
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
         data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
         for it). Of more than 4096 features there is only the largest curvature L, by power iteration: Nesterov
-        momentum 0.9 (with an L1 penalty 0.98) at the rate 1/L.
+        momentum 0.9 (with an L1 penalty 0.98) at the rate 1/L. So it is for the other losses whose curvature has a
+        bound ("huber", "squared_epsilon_insensitive"). For the rest it is Adam, whose rate is halved after 30 steps
+        (mini-batches: 5 epochs) in a row without a smaller loss: the descent ends with status "no_improvement" and
+        the best coefficients once ``tol`` is what is left of the rate.
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
     schedule : Schedule, optional
@@ -89,7 +101,9 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         Limit of passes over the data.
     tol : float, default 1e-10
         With a full batch the descent has converged where the gradient's norm, in standardised units, is at most
-        this (and in float32 at most a few units of its precision).
+        this (and in float32 at most a few units of its precision). At the minimum of a loss with kinks
+        ("absolute_error", "quantile", "epsilon_insensitive") there is no such gradient: with an ``optimizer`` or a
+        rate of your own, ``max_epochs`` or ``stop`` ends the descent.
     alpha : float, default 0
         Strength of the penalty.
     fit_intercept : bool, default True
@@ -111,7 +125,8 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         does not depend on it.
     l1_ratio : float in [0, 1], default 0
         The part of the penalty that is L1: 0 is ridge regression, 1 the lasso, between them the elastic net. An L1
-        penalty is met by proximal steps, for every optimizer, and the coefficients that it holds are exactly 0. On
+        penalty is met by proximal steps, for every optimizer, and the coefficients that it holds are exactly 0; the
+        gradient, in ``tol`` and ``history_``, is then the subgradient of the least norm, 0 at the minimum alone. On
         standardised features scikit-learn's ``ElasticNet(a, l1_ratio=r)`` has the minimum of ``alpha=2 * a``,
         ``l1_ratio=r`` for one target, since its squared error is halved.
     scoring : str or callable, optional
@@ -144,7 +159,9 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
 
     References
     ----------
-    Legendre (1805); Cauchy (1847); Polyak (1964) for the momentum of "auto".
+    Legendre (1805); Cauchy (1847); Polyak (1964) for the momentum of "auto"; Tibshirani (1996), "Regression
+    shrinkage and selection via the lasso"; Zou and Hastie (2005), "Regularization and variable selection via the
+    elastic net"; Parikh and Boyd (2014), "Proximal algorithms".
 
     Examples
     --------
@@ -161,6 +178,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
     def __init__(
         self,
         *,
+        loss: str | RegressionLoss = "squared_error",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
@@ -180,6 +198,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         l1_ratio: float = 0.0,
         scoring: Any = None,
     ) -> None:
+        self.loss = loss
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.schedule = schedule
@@ -227,7 +246,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)
-            targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
+            targets, multi = self._targets(y, inputs)
             weights = check_weights(sample_weight, inputs)
             validation = self._validation(validation_data, targets)
             if validation is not None:
@@ -237,12 +256,18 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         report_ending(self, result)
         return self
 
+    def _targets(self, y: Any, X: Inputs) -> tuple[Array, bool]:
+        """Return y as (n, K) floats that the loss can take, and whether it was given as (n, K)."""
+        targets, multi = check_targets(y, X.shape[0], X.dtype)
+        check_range_of_targets(check_loss(self.loss, RegressionLoss), targets)
+        return targets, multi
+
     def _validation(self, data: Any, training_targets: Array) -> Data | None:
         if data is None:
             return None
         X, y, sample_weight = validation_parts(data)
         inputs = check_inputs(self, X, reset=False, dtype=training_targets.dtype)
-        targets, _ = check_targets(y, inputs.shape[0], inputs.dtype)
+        targets, _ = self._targets(y, inputs)
         if targets.shape[1] != training_targets.shape[1]:
             raise ValueError(
                 f"validation_data must have {training_targets.shape[1]} targets, as y has, "
@@ -260,24 +285,34 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         watch: Watch,
         one_pass: bool = False,
     ) -> dict[str, Any]:
-        l1, l2 = self._penalty()
+        (l1, l2), loss = self._penalty(), check_loss(self.loss, RegressionLoss)
+        least_squares = isinstance(loss, SquaredError)
         (n, d), K = X.shape, y.shape[1]
         full = self._is_full_batch(n)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         features = d + bool(self.fit_intercept)
         measuring = 0.0 if automatic else features * (features / 2 + K + 8)
-        power = automatic and full and features > MOST_FEATURES
-        by_moments = full and moments_are_faster(n, features, K, self._most_steps(), measuring)
+        bounded = automatic and full and loss.curvature is not None
+        power = bounded and features > MOST_FEATURES
+        by_moments = (
+            least_squares
+            and full
+            and moments_are_faster(n, features, K, self._most_steps(), measuring)
+        )
 
         training, sums = Data(X, y, weights), None
         if automatic or by_moments or self.standardize:
             sums = _native.core.linear_moments(
                 training.as_tuple(),
-                by_moments or (automatic and full and not power),
+                by_moments or (bounded and not power),
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
-        l1 /= scaling.y_scale  # of weights in units of y_scale, in a loss in units of its square
+        if isinstance(loss, Poisson):
+            scaling.leave_targets()
+        loss_scale = scaling.y_scale**loss.degree
+        l1 /= scaling.y_scale ** (loss.degree - 1)  # of weights in units of y_scale
+        l2 *= scaling.y_scale ** (2 - loss.degree)
         moments = scaling.moments(sums, self.fit_intercept) if by_moments else None
         if moments is not None and not moments.finite():
             moments = None
@@ -285,8 +320,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             training = scaling.apply(training)
         optimizer = self.optimizer
         if power:
-            largest = 2.0 / K * largest_curvature(training.X, weights, self.fit_intercept) + l2
+            assert loss.curvature is not None
+            largest = largest_curvature(training.X, weights, self.fit_intercept)
+            largest = loss.curvature / K * largest + l2
             optimizer = SGD(1.0 / largest) if one_pass else nesterov(largest, l1)
+        elif automatic and not least_squares:
+            optimizer = self._default_optimizer(loss, scaling, sums, (l1, l2), full, one_pass)
         elif optimizer is None:
             optimizer = default_optimizer(
                 self.learning_rate,
@@ -297,7 +336,10 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 l1,
             )
         config = self._descent_config(optimizer, X, validated=validation is not None)
-        start = self._start(d, K, X.dtype, scaling)
+        if automatic and loss.curvature is None and not one_pass:
+            tolerance = gradient_tolerance(self.tol, X)
+            config = halving(config, optimizer.learning_rate, tolerance, full)
+        start = self._start(training, scaling)
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             if moments is None:
@@ -306,7 +348,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 end = unpacked(parameters.reshape(K, -1).T, start, self.fit_intercept)
             return {**fitted(*scaling.restore(*end), multi), "n_iter_": max(epochs, 1)}
 
-        hook = self._hook(watch, config, attributes_at, scaling.y_scale**2)
+        hook = self._hook(watch, config, attributes_at, loss_scale)
         if moments is not None:
             held_out = None
             if validation is not None:
@@ -328,7 +370,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 {
                     "hidden": "identity",
                     "output": "identity",
-                    "loss": "squared",
+                    "loss": loss.in_unit(scaling.y_scale).config(),
                     "output_scale": 1.0 / K,
                     "l1": l1,
                     "l2": l2,
@@ -339,11 +381,37 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             )
             end = state.weights[0], state.biases[0]
         self.__dict__.update(fitted(*scaling.restore_finite(end, start, result), multi))
-        self._record(result, scaling.y_scale**2)
+        self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
 
-    def _start(self, d: int, K: int, dtype: Any, scaling: Scaling) -> tuple[Array, Array]:
+    def _default_optimizer(
+        self,
+        loss: RegressionLoss,
+        scaling: Scaling,
+        sums: Any,
+        penalty: tuple[float, float],
+        full_batch: bool,
+        one_pass: bool,
+    ) -> Optimizer:
+        """Return what "auto" means for another loss than the squared error."""
+
+        def size() -> float:
+            typical = scaling.typical_coefficient(sums, self.fit_intercept)
+            return typical * (1.0 if isinstance(loss, Poisson) else scaling.spread_of_targets(sums))
+
+        return optimizer_of_loss(
+            loss,
+            lambda: scaling.hessian(sums, 0.0, self.fit_intercept),
+            lambda: scaling.trace(sums, 0.0, self.fit_intercept),
+            size,
+            penalty,
+            full_batch,
+            one_pass,
+        )
+
+    def _start(self, data: Data, scaling: Scaling) -> tuple[Array, Array]:
         """Return the weights (d, K) and intercepts (K,) to start from, in standardised coordinates."""
+        d, K, dtype = data.X.shape[1], data.y.shape[1], data.X.dtype
         if self.warm_start and hasattr(self, "coef_"):
             coef = np.atleast_2d(self.coef_).T
             if coef.shape != (d, K):
@@ -353,7 +421,11 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 )
             weights, bias = scaling.invert(coef, np.atleast_1d(self.intercept_))
             return np.ascontiguousarray(weights, dtype), np.ascontiguousarray(bias, dtype)
-        return np.zeros((d, K), dtype), np.zeros(K, dtype)
+        intercept = np.zeros(K, dtype)
+        if self.fit_intercept and means(self.loss, Poisson):
+            mean = np.average(data.y, axis=0, weights=data.sample_weight)
+            intercept[mean > 0] = np.log(mean[mean > 0])
+        return np.zeros((d, K), dtype), intercept
 
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1
@@ -361,7 +433,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         """Make one pass over more data, or several, from the coefficients so far.
 
         Without the whole data there is nothing to standardise by: the pass runs in the features' own units, with
-        the mean of the squared errors as its loss, whatever ``standardize`` says. ``learning_rate="auto"`` takes
+        the mean of the losses as its objective, whatever ``standardize`` says. ``learning_rate="auto"`` takes
         the curvature of this data. An optimizer starts afresh in each pass.
 
         Parameters
@@ -380,7 +452,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         with unchanged_on_error(self):
             first = not hasattr(self, "coef_")
             inputs = check_inputs(self, X, reset=first)
-            targets, multi = check_targets(y, inputs.shape[0], inputs.dtype)
+            targets, multi = self._targets(y, inputs)
             weights = check_weights(sample_weight, inputs)
             result = self._passes(
                 epochs,
@@ -399,16 +471,45 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         return self
 
     def predict(self, X: Any) -> Array:
-        """Return the predictions, (n,) or (n, K), for X of shape (n, d)."""
+        """Return the predictions, (n,) or (n, K), for X of shape (n, d): x w + b, or its exp for "poisson"."""
         require_fitted(self)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
-        prediction = answers(self, X, [coef], [intercept])
+        answer = "exponential" if means(self.loss, Poisson) else "output"
+        prediction = answers(self, X, [coef], [intercept], answer)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the derivatives of the prediction by the inputs.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+
+        Returns
+        -------
+        array, (n, d) for one target, (n, K, d) for several
+            Entry [i, k, j] is d predict(X)[i, k] / d X[i, j], dense and in X's dtype: ``coef_`` in every row; with
+            "poisson" times the prediction.
+        """
+        require_fitted(self)
+        layers = [np.atleast_2d(self.coef_).T], [np.atleast_1d(self.intercept_)]
+        output = "exp" if means(self.loss, Poisson) else "identity"
+        return network_input_gradient(self, X, layers, output)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def check_range_of_targets(loss: RegressionLoss, y: Array) -> None:
+    """Raise if y (n, K) has an entry for which the loss is not defined: Poisson's takes none that is negative."""
+    if isinstance(loss, Poisson) and (y < 0).any():
+        row = int(np.argmax((y < 0).any(axis=1)))
+        raise ValueError(
+            f"y must not be negative for loss='poisson', but row {row} is {y[row].min()}"
+        )
 
 
 def moments_fit(
@@ -457,7 +558,7 @@ def standardised(values: Array, mean: Array, scale: Any) -> Array:
 class Scaling:
     """Standardised coordinates: X' = (X - x_mean) / x_scale, y' = (y - y_mean) / y_scale, and the way back.
 
-    One y_scale serves all outputs, so that losses in the two coordinates differ by the factor y_scale**2.
+    One y_scale serves all outputs, so that losses in the two coordinates differ by the factor y_scale**degree.
     """
 
     def __init__(self, x_mean: Array, x_scale: Array, y_mean: Array, y_scale: float) -> None:
@@ -487,6 +588,21 @@ class Scaling:
             )
         x_scale = np.where(deviation[:d] > 0, deviation[:d], 1.0)
         return cls(mean[:d].copy(), x_scale, mean[d:].copy(), y_scale or 1.0)
+
+    def leave_targets(self) -> None:
+        """Leave y in its own units: those of a count are no choice."""
+        self.y_mean, self.y_scale = np.zeros_like(self.y_mean), 1.0
+
+    def spread_of_targets(self, sums: Any) -> float:
+        """Return the standard deviation of y' over all outputs; 1 for constants."""
+        deviation = sums.column_statistics(True)[1][self.x_mean.size :]
+        return root_mean_square(deviation) / self.y_scale or 1.0
+
+    def typical_coefficient(self, sums: Any, intercept: bool) -> float:
+        """Return 1 over the root mean square of the features, 1 for an intercept among them."""
+        features, K = self.x_mean.size + bool(intercept), self.y_mean.size
+        squares = 0.5 * K * self.trace(sums, 0.0, intercept)
+        return math.sqrt(features / squares) if squares > 0 else 1.0
 
     def moments(self, sums: Any, intercept: bool) -> Any:
         """Return the core's moments of the fit in standardised coordinates, from the sums over the data."""

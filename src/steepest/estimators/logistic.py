@@ -1,4 +1,4 @@
-"""Logistic (softmax) regression by gradient descent."""
+"""Linear classifiers by gradient descent: logistic (softmax) regression, and those of the hinge family."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from steepest import _native
-from steepest._validate import Array, check_number
+from steepest._validate import Array, check_choice, check_number
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -27,7 +28,10 @@ from steepest.estimators.base import (
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.conversion import LinearConversion
-from steepest.estimators.convex import ConvexModel
+from steepest.estimators.convex import ConvexModel, gradient_tolerance
+from steepest.estimators.halving import halving, unbounded_optimizer
+from steepest.estimators.input_gradient import network_input_gradient
+from steepest.estimators.labels import distinct, positions
 from steepest.estimators.linear import Scaling
 from steepest.estimators.prediction import answers, labels
 from steepest.estimators.quadratic import (
@@ -38,13 +42,31 @@ from steepest.estimators.quadratic import (
     nesterov,
 )
 from steepest.estimators.sparse import Inputs
+from steepest.losses import (
+    ClassificationLoss,
+    LogLoss,
+    ModifiedHuber,
+    Perceptron,
+    check_loss,
+    means,
+)
 from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
 
+def has_probabilities(estimator: Any) -> bool:
+    """Whether the estimator's loss makes probabilities of its outputs; the AttributeError says why not."""
+    if means(estimator.loss, LogLoss, ModifiedHuber):
+        return True
+    raise AttributeError(
+        f"probability estimates are not available for loss={estimator.loss!r}, only for 'log_loss' and "
+        "'modified_huber'; decision_function is"
+    )
+
+
 class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
-    r"""Logistic regression by gradient descent; softmax for more than two classes.
+    r"""Logistic regression by gradient descent; softmax for more than two classes. Or a loss of the hinge family.
 
     The objective, reported in ``loss_curve_`` and differentiated, is the mean cross-entropy
 
@@ -55,18 +77,31 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     1; for two classes one logit and the logistic function. :math:`\sigma_j` is the standard deviation of feature j
     with ``standardize=True`` and 1 otherwise, as in :class:`LinearRegression`. The intercept is not penalised.
 
+    With another ``loss`` it is the linear classifier of that loss, as scikit-learn's ``SGDClassifier`` and
+    ``LinearSVC`` are. In place of the cross-entropy stands the mean of l over the rows, and for more than two
+    classes its sum over K outputs, each of which tells its class from the rest:
+
+    .. math:: \frac1N \sum_{ik} s_i\, l(m_{ik}), \qquad
+              m_{ik} = \pm (x_i \cdot w_k + b_k), \; + \text{ if } y_i \text{ is class } k
+
     Parameters
     ----------
+    loss : str or ClassificationLoss, default "log_loss"
+        "log_loss", "hinge", "squared_hinge", "modified_huber", "perceptron", or an object of
+        :mod:`steepest.losses`.
     learning_rate : float or "auto", default "auto"
         A number is that of plain gradient descent. "auto" takes 1/L, with L the largest curvature that the
         cross-entropy can have on this data (for more than 4096 features by power iteration), and Nesterov momentum
-        0.9, or 0.98 with an L1 penalty (mini-batches: a rate that is stable).
+        0.9, or 0.98 with an L1 penalty (mini-batches: a rate that is stable), and the same for "squared_hinge" and
+        "modified_huber". "hinge" and "perceptron" have a kink: it is Adam then, with a rate that is halved as in
+        :class:`LinearRegression`.
     optimizer, schedule, stop, batch_size, shuffle, standardize, fit_intercept, warm_start, random_state
         As in :class:`LinearRegression`.
     max_epochs : int, default 5000
         Limit of passes over the data.
     tol : float, default 1e-6
-        With a full batch the descent has converged where the gradient's norm is at most this.
+        With a full batch the descent has converged where the gradient's norm is at most this. At a minimum on the
+        kink of "hinge" or "perceptron" there is no such gradient: see :class:`LinearRegression`.
     alpha : float, default 1e-4
         Strength of the penalty. Without any, separable classes drive the weights to infinity. scikit-learn's C is
         1 / (N alpha), on standardised features.
@@ -74,7 +109,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         As in :class:`LinearRegression`.
     class_weight : dict or "balanced", optional
         Weights of the classes, by label (1 for those that are not named), which multiply those of the rows.
-        "balanced" gives each class the same sum of weights. Validation data are measured without.
+        "balanced" gives each class the same sum of weights. ``validation_data`` count without.
     scoring : str or callable, optional
         As in :class:`LinearRegression`; by default accuracy.
 
@@ -100,6 +135,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     def __init__(
         self,
         *,
+        loss: str | ClassificationLoss = "log_loss",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
@@ -120,6 +156,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         class_weight: Any = None,
         scoring: Any = None,
     ) -> None:
+        self.loss = loss
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.schedule = schedule
@@ -239,7 +276,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         rate_scale: float,
         watch: Watch,
     ) -> dict[str, Any]:
-        l1, l2 = self._penalty()
+        (l1, l2), loss = self._penalty(), check_loss(self.loss, ClassificationLoss)
         full = self._is_full_batch(X.shape[0])
         outputs = 1 if len(classes) == 2 else len(classes)
         weights = check_weights(sample_weight, X)
@@ -248,12 +285,13 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             weights = check_weights(class_weighted(self.class_weight, labels, classes, weights), X)
         zero = np.zeros((X.shape[0], 1), X.dtype)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
-        power = automatic and full and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
+        bounded = automatic and full and loss.curvature is not None
+        power = bounded and X.shape[1] + bool(self.fit_intercept) > MOST_FEATURES
         training, sums = Data(X, zero, weights), None
         if automatic or self.standardize:
             sums = _native.core.linear_moments(
                 training.as_tuple(),
-                automatic and full and not power,
+                bounded and not power,
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, zero, self.standardize, self.fit_intercept)
@@ -263,13 +301,18 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         if validation_data is not None:
             validation = self._validation(validation_data, scaling, classes, outputs, X.dtype)
             watch.validate_on(*validation_data)
-        optimizer = self.optimizer
+        optimizer, bound = self.optimizer, curvature_bound(loss, outputs)
         if power:
             largest = largest_curvature(training.X, weights, self.fit_intercept)
-            optimizer = nesterov(curvature_bound(outputs) * largest + l2, l1)
+            optimizer = nesterov((bound or 0.0) * largest + l2, l1)
         elif optimizer is None:
-            optimizer = self._default_optimizer(scaling, sums, l1, l2, outputs, full, rate_scale)
+            optimizer = self._default_optimizer(scaling, sums, l1, l2, bound, full, rate_scale)
         config = self._descent_config(optimizer, X, validated=validation is not None)
+        if automatic and bound is None and rate_scale == 1.0:
+            tolerance = gradient_tolerance(self.tol, X)
+            # The perceptron's loss is least, 0, where it starts: that is not what is asked for.
+            restore = not isinstance(loss, Perceptron)
+            config = halving(config, optimizer.learning_rate, tolerance, full, restore)
         start = (np.zeros((X.shape[1], outputs), X.dtype), np.zeros(outputs, X.dtype))
         if self.warm_start and hasattr(self, "coef_"):
             if self.coef_.shape != (outputs, X.shape[1]) or not np.array_equal(
@@ -300,7 +343,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             {
                 "hidden": "identity",
                 "output": "identity",
-                "loss": "logistic" if outputs == 1 else "softmax",
+                "loss": core_loss(loss, outputs),
                 "l1": l1,
                 "l2": l2,
                 "no_bias": not self.fit_intercept,
@@ -313,7 +356,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)
         self.intercept_ = intercept
-        self._record(result)
+        self._record(result, best_restored=config["restore_best"])
         return result
 
     def _default_optimizer(
@@ -322,13 +365,15 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         sums: Any,
         l1: float,
         l2: float,
-        outputs: int,
+        bound: float | None,
         full: bool,
         rate_scale: float,
     ) -> Optimizer:
         if not is_automatic(self.learning_rate):
             return SGD(check_number("learning_rate", self.learning_rate, low=0.0, finite=True))
-        bound = curvature_bound(outputs)
+        if bound is None:
+            size = scaling.typical_coefficient(sums, self.fit_intercept)
+            return unbounded_optimizer(size, full, rate_scale < 1.0)
         if not full:
             trace = 0.5 * bound * scaling.trace(sums, 0.0, self.fit_intercept)
             return SGD(0.5 * rate_scale / (trace + l2))
@@ -353,23 +398,60 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         return answers(self, X, [self.coef_.T], [self.intercept_], answer)
 
     def decision_function(self, X: Any) -> Array:
-        """Return the logits, (n,) for two classes, otherwise (n, K)."""
+        """Return the outputs x w + b (of "log_loss" the logits), (n,) for two classes, otherwise (n, K)."""
         require_fitted(self)
         logits = self._answers(X, "output")
         return logits[:, 0] if logits.shape[1] == 1 else logits
 
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """Return the probabilities of the classes, (n, K)."""
+        """Return the probabilities of the classes, (n, K); of "modified_huber" they are rough."""
         require_fitted(self)
+        if means(self.loss, ModifiedHuber):
+            return clipped_probabilities(self.decision_function(X))
         return self._answers(X, "two_classes" if len(self.intercept_) == 1 else "softmax")
 
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of the probabilities, (n, K); finite where those underflow."""
+        """Return the logarithms of the probabilities, (n, K); of "log_loss" finite where those underflow."""
         require_fitted(self)
+        if means(self.loss, ModifiedHuber):
+            with np.errstate(divide="ignore"):
+                return np.asarray(np.log(self.predict_proba(X)))
         return self._answers(X, "log_two_classes" if len(self.intercept_) == 1 else "log_softmax")
 
+    def input_gradient(self, X: Any, output: str = "probability") -> Array:
+        """Return the derivatives of what the model says by the inputs.
+
+        Parameters
+        ----------
+        X : array or sparse matrix, (n, d)
+            Inputs.
+        output : {"probability", "logit"}, default "probability"
+            What is differentiated: the columns of :meth:`predict_proba`, or the outputs of
+            :meth:`decision_function`, whose derivatives are ``coef_`` in every row. Of other losses than
+            "log_loss" both are those of :meth:`decision_function`.
+
+        Returns
+        -------
+        array, (n, d) for two classes, (n, K, d) for more
+            Entry [i, k, j] is the derivative of output k by X[i, j], dense and in X's dtype. With two classes it is
+            that of ``classes_[1]``; the other probability's is its negative.
+
+        Raises
+        ------
+        ValueError
+            If ``output`` is neither word.
+        """
+        require_fitted(self)
+        check_choice("output", output, ("probability", "logit"))
+        function = "identity"
+        if output == "probability" and means(self.loss, LogLoss):
+            function = "logistic" if len(self.intercept_) == 1 else "softmax"
+        return network_input_gradient(self, X, ([self.coef_.T], [self.intercept_]), function)
+
     def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n,)."""
+        """Return the best label of each row, (n,)."""
         require_fitted(self)
         return labels(self, X, [self.coef_.T], [self.intercept_], self.classes_)
 
@@ -379,9 +461,14 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         return tags
 
 
-def curvature_bound(outputs: int) -> float:
-    """Return the most that the Hessian can be of that of half the mean square: 1/4 of it, or for softmax 1/2."""
-    return 0.25 if outputs == 1 else 0.5
+def curvature_bound(loss: ClassificationLoss, outputs: int) -> float | None:
+    """Return the most that the Hessian can be, as a multiple of that of half the mean square; for softmax 1/2."""
+    return 0.5 if isinstance(loss, LogLoss) and outputs > 1 else loss.curvature
+
+
+def core_loss(loss: ClassificationLoss, outputs: int) -> str | dict[str, Any]:
+    """Return the loss in the core's words: of several classes the log loss is that of a softmax."""
+    return "softmax" if isinstance(loss, LogLoss) and outputs > 1 else loss.config()
 
 
 def check_labels(y: Any, rows: int) -> tuple[Array, Array]:
@@ -390,7 +477,7 @@ def check_labels(y: Any, rows: int) -> tuple[Array, Array]:
         raise ValueError("The estimator requires y to be passed, but the target y is None")
     array = np.asarray(y)
     if array.ndim == 1 and array.dtype.kind in "iubU" and array.shape[0] == rows:
-        classes = np.unique(array)
+        classes = distinct(array)
         if len(classes) <= max(2, rows // 2):  # not so many that scikit-learn warns
             return array, classes
     labels = column_or_1d(array, warn=True)
@@ -417,8 +504,7 @@ def require_same_classes(classes: Any, known: Array) -> None:
 
 def encode(labels: Array, classes: Array) -> Array:
     """Return the position of every label in the sorted classes, or raise for a label that isn't there."""
-    codes = np.searchsorted(classes, labels)
-    codes = np.minimum(codes, len(classes) - 1)
+    codes = positions(labels, classes)
     unknown = classes[codes] != labels
     if unknown.any():
         row = int(np.argmax(unknown))
@@ -427,7 +513,16 @@ def encode(labels: Array, classes: Array) -> Array:
 
 
 def class_targets(codes: Array, outputs: int, dtype: Any) -> Array:
-    """Return 0/1 floats (n, 1) for one logistic output, int64 codes (n,) for softmax."""
+    """Return 0/1 floats (n, 1) for one output, int64 codes (n,) for more."""
     if outputs == 1:
         return np.ascontiguousarray(codes[:, None], dtype=dtype)
     return np.ascontiguousarray(codes, dtype=np.int64)
+
+
+def clipped_probabilities(outputs: Array) -> Array:
+    """Return (f + 1) / 2 cut off to [0, 1], (n, 2) of f (n,); of f (n, K) normalised, and 1/K where all are 0."""
+    positive = (np.clip(outputs, -1, 1) + 1) / 2
+    if positive.ndim == 1:
+        return np.stack([1 - positive, positive], axis=1)
+    positive[~positive.any(axis=1)] = 1
+    return np.asarray(positive / positive.sum(axis=1, keepdims=True))

@@ -11,10 +11,7 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
 
-from steepest._validate import (
-    Array,
-    check_choice,
-)
+from steepest._validate import Array, check_choice
 from steepest.estimators.base import (
     check_targets,
     check_weights,
@@ -23,15 +20,18 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.given_layers import given_layers
-from steepest.estimators.input_gradient import network_input_gradient
+from steepest.estimators.linear import check_range_of_targets
 from steepest.estimators.logistic import (
     check_labels,
+    clipped_probabilities,
     encode,
+    has_probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
 from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
+from steepest.losses import ClassificationLoss, LogLoss, Poisson, RegressionLoss, check_loss, means
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -119,12 +119,29 @@ SCORING_PARAMETER = """    scoring : str or callable, optional
 CLASS_WEIGHT_PARAMETER = """    class_weight : dict, list of dict or "balanced", optional
         Beyond scikit-learn: weights of the classes, by label (1 for those that are not named), which multiply
         those of the rows. "balanced" gives each class the same sum of weights. For several labels a list of dicts
-        by 0 and 1, one a label, whose weights are multiplied. Validation data are measured without.
+        by 0 and 1, one a label, whose weights are multiplied. What ``early_stopping`` holds out counts by them,
+        too, except for ``scoring``; ``validation_data`` don't.
 """
 
-LOSS_PARAMETER = """
-    loss : {"squared_error", "poisson"}, default "squared_error"
-        What is minimised; "poisson" models counts by their logarithm."""
+REGRESSOR_LOSS = """
+    loss : str or RegressionLoss, default "squared_error"
+        What is minimised: "squared_error", "poisson" (counts by their logarithm), and beyond scikit-learn
+        "absolute_error", "huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an object of
+        :mod:`steepest.losses` with parameters of its own."""
+
+CLASSIFIER_LOSS = """
+    loss : str or ClassificationLoss, default "log_loss"
+        What is minimised. Beyond scikit-learn: "hinge", "squared_hinge", "modified_huber", "perceptron", or an
+        object of :mod:`steepest.losses`; given by name only."""
+
+
+def has_margins(estimator: Any) -> bool:
+    """Whether the outputs are no probabilities' logits; scikit-learn's classifier has no decision_function."""
+    if not means(estimator.loss, LogLoss):
+        return True
+    raise AttributeError(
+        "decision_function is there for losses of margins; for 'log_loss' use predict_proba"
+    )
 
 
 def plain_labels(labels: Array) -> Array:
@@ -148,14 +165,15 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
               \left( \rho \lVert W \rVert_1 + \frac{1 - \rho}{2} \lVert W \rVert^2 \right)
 
     with :math:`\rho` = ``l1_ratio``, by default 0. scikit-learn trains on the same and reports the squared error
-    divided by the number of outputs (its issue 8349); the loss reported here is the one that is differentiated, and
-    ``tol`` is compared as there. With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y \log(y/\mu)
-    - y + \mu`, of the mean :math:`\mu = \exp f`. ``loss_curve_`` has each epoch's mean over its batches, each
-    measured before its step.
+    divided by the number of outputs (its issue 8349); the loss reported here is the one that is differentiated,
+    and ``tol`` is compared as there. With ``loss="poisson"`` it is half the Poisson deviance, :math:`\sum y
+    \log(y/\mu) - y + \mu`, of the mean :math:`\mu = \exp f`. Any other ``loss``, as :mod:`steepest.losses` states
+    it, takes the place of half the squared error, summed over the outputs likewise. ``loss_curve_`` has each
+    epoch's mean over its batches, each measured before its step.
 
     Parameters
     ----------"""
-        + LOSS_PARAMETER
+        + REGRESSOR_LOSS
         + PARAMETERS
         + SCORING_PARAMETER.format(default="R^2")
         + """
@@ -179,7 +197,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
 
     def __init__(
         self,
-        loss: str = "squared_error",
+        loss: str | RegressionLoss = "squared_error",
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
@@ -216,6 +234,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         super().__init__(
             hidden_layer_sizes,
             activation,
+            loss=loss,
             solver=solver,
             alpha=alpha,
             batch_size=batch_size,
@@ -246,19 +265,14 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             l1_ratio=l1_ratio,
             scoring=scoring,
         )
-        self.loss = loss
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice("loss", self.loss, ("squared_error", "poisson"))
+        check_loss(self.loss, RegressionLoss)
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         targets, multi = check_targets(y, X.shape[0], X.dtype)
-        if self.loss == "poisson" and (targets < 0).any():
-            row = int(np.argmax((targets < 0).any(axis=1)))
-            raise ValueError(
-                f"y must not be negative for loss='poisson', but row {row} is {targets[row].min()}"
-            )
+        check_range_of_targets(check_loss(self.loss, RegressionLoss), targets)
         expected = getattr(self, "n_outputs_", targets.shape[1])
         if not reset and targets.shape[1] != expected:
             raise ValueError(
@@ -268,10 +282,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             self._y_is_2d = multi
         return targets
 
-    def _output(self, targets: Array) -> tuple[int, str, str]:
-        if self.loss == "poisson":
-            return targets.shape[1], "poisson", "exp"
-        return targets.shape[1], "squared", "identity"
+    def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
+        loss = check_loss(self.loss, RegressionLoss)
+        activation = "exp" if isinstance(loss, Poisson) else "identity"
+        return targets.shape[1], loss.config(), activation
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1) -> Any:
@@ -317,7 +331,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             of the mean, exp f. ReLU'(0) is 0.
         """
         require_fitted(self)
-        return network_input_gradient(self, X, self.out_activation_)
+        return self._input_gradient(X, self.out_activation_)
 
 
 class MLPClassifier(  # noqa: D101 - the docstring is put together below
@@ -340,8 +354,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     measured before its step. scikit-learn's is the same except where the probability of the true class is below the
     last digit of 1: there it is cut off.
 
+    Another ``loss`` takes the place of the cross-entropy, summed over the outputs: one for two classes, otherwise
+    one for each class, which it tells from the rest (the largest output decides), or for each label. There is a
+    ``decision_function`` then, and probabilities for "modified_huber" alone.
+
     Parameters
     ----------"""
+        + CLASSIFIER_LOSS
         + PARAMETERS
         + CLASS_WEIGHT_PARAMETER
         + SCORING_PARAMETER.format(default="the accuracy")
@@ -350,6 +369,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     ----------
     classes_ : array
         The labels.
+    multilabel_ : bool
+        Whether y had an indicator for each of several labels.
     coefs_, intercepts_ : lists of arrays
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
@@ -367,6 +388,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
+        loss: str | ClassificationLoss = "log_loss",
         solver: str = "adam",
         alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
@@ -401,6 +423,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         super().__init__(
             hidden_layer_sizes,
             activation,
+            loss=loss,
             solver=solver,
             alpha=alpha,
             batch_size=batch_size,
@@ -433,6 +456,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         )
         self.class_weight = class_weight
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_loss(self.loss, ClassificationLoss)
+
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         sparse_labels = issparse(y)
         if sparse_labels:
@@ -451,7 +478,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             labels, classes = check_labels(y, X.shape[0])
             labels, classes = plain_labels(labels), plain_labels(classes)
         if reset or not hasattr(self, "coefs_"):
-            self._sparse_labels = sparse_labels
+            self._sparse_labels, self.multilabel_ = sparse_labels, multilabel
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -476,10 +503,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         weights = class_weighted(self.class_weight, labels, self.classes_, sample_weight)
         return check_weights(weights, X, scaled=False)
 
-    def _output(self, targets: Array) -> tuple[int, str, str]:
-        if targets.ndim == 2:
-            return targets.shape[1], "logistic", "logistic"
-        return len(self.classes_), "softmax", "softmax"
+    def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
+        loss = check_loss(self.loss, ClassificationLoss)
+        outputs = targets.shape[1] if targets.ndim == 2 else len(self.classes_)
+        if not isinstance(loss, LogLoss):
+            return outputs, loss.config(), "identity"
+        word = "logistic" if targets.ndim == 2 else "softmax"
+        return outputs, word, word
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -525,9 +555,19 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             result = self._partial_fit(X, y, sample_weight, epochs)
         return self._after_epoch(result)
 
+    @available_if(has_margins)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """Return the outputs, (n,) for two classes, otherwise (n, K); for other losses than "log_loss"."""
+        require_fitted(self)
+        outputs = self._answers(X, "output")
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes (of the labels, if there are several), (n, K)."""
         require_fitted(self)
+        if self.out_activation_ == "identity":
+            return self._clipped_probabilities(self._answers(X, "output"))
         if self.out_activation_ == "softmax":
             return self._answers(X, "softmax")
         if self.n_outputs_ > 1:
@@ -535,14 +575,23 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         both = self._answers(X, "two_classes")
         return both if len(self.classes_) == 2 else np.ones((len(both), 1), both.dtype)
 
+    def _clipped_probabilities(self, outputs: Array) -> Array:
+        if self.multilabel_:
+            return np.asarray((np.clip(outputs, -1, 1) + 1) / 2)
+        if len(self.classes_) == 1:
+            return np.ones_like(outputs)
+        return clipped_probabilities(outputs[:, 0] if outputs.shape[1] == 1 else outputs)
+
+    @available_if(has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K)."""
         require_fitted(self)
         if self.out_activation_ == "softmax":
             return self._answers(X, "log_softmax")
-        if self.n_outputs_ == 1 and len(self.classes_) == 2:
+        if self.n_outputs_ == 1 and len(self.classes_) == 2 and self.out_activation_ == "logistic":
             return self._answers(X, "log_two_classes")
-        return np.log(self.predict_proba(X))
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
 
     def input_gradient(self, X: Any, output: str = "probability") -> Array:
         """Return the derivatives of what the network says with respect to its inputs, by the backward pass.
@@ -554,7 +603,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         output : {"probability", "logit"}, default "probability"
             What is differentiated: the columns of :meth:`predict_proba`, for how sensitive a prediction is; or
             their logits, the last layer's values before softmax or the logistic function, as saliency maps use
-            them: they don't vanish where the network is sure.
+            them: they don't vanish where the network is sure. Of other losses than "log_loss" both are those of
+            :meth:`decision_function`.
 
         Returns
         -------
@@ -570,20 +620,22 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         """
         require_fitted(self)
         check_choice("output", output, ("probability", "logit"))
-        gradient = network_input_gradient(
-            self, X, self.out_activation_ if output == "probability" else "identity"
+        gradient = self._input_gradient(
+            X, self.out_activation_ if output == "probability" else "identity"
         )
-        if output == "probability" and len(self.classes_) == 1 and self.n_outputs_ == 1:
+        certain = len(self.classes_) == 1 and self.out_activation_ == "logistic"
+        if output == "probability" and certain:
             return np.zeros_like(gradient)  # it is 1 everywhere
         return gradient
 
     def predict(self, X: Any) -> Any:
-        """Return the most probable label of each row, (n,); for several labels their indicators, (n, K).
+        """Return the best label of each row, (n,); for several labels their indicators, (n, K).
 
         As in scikit-learn these are sparse (CSR) if the labels in training were.
         """
         require_fitted(self)
-        if self.out_activation_ == "logistic" and self.n_outputs_ > 1:
+        several = self.out_activation_ == "logistic" and self.n_outputs_ > 1
+        if several or (self.out_activation_ == "identity" and self.multilabel_):
             indicators = (self._answers(X, "output") > 0).astype(int)
             return csr_matrix(indicators) if self._sparse_labels else indicators
         weights, biases = given_layers(self)

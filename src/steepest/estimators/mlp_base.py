@@ -41,6 +41,7 @@ from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
 from steepest.estimators.conversion import NetworkConversion
 from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
 from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
+from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.parameters import (
     check_patience,
@@ -85,6 +86,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
         *,
+        loss: Any = "log_loss",
         solver: str = "adam",
         alpha: float | Sequence[float] = 0.0001,
         batch_size: int | str = "auto",
@@ -115,6 +117,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         l1_ratio: float | Sequence[float] = 0.0,
         scoring: Any = None,
     ) -> None:
+        self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -151,14 +154,14 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         """Return the training targets as the core reads them."""
         raise NotImplementedError
 
-    def _output(self, targets: Array) -> tuple[int, str, str]:
+    def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
         """Return the width of the output, its loss in the core's words, and its activation."""
         raise NotImplementedError
 
     def _training_weights(
         self, targets: Array, sample_weight: Array | None, X: Inputs
     ) -> Array | None:
-        """Return what the rows count in training; the validation data count by their own weights."""
+        """Return what the rows count; validation data that are given count by their own weights alone."""
         return sample_weight
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None) -> Any:
@@ -210,9 +213,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 self._refuse_beyond_lbfgs(validation)
             training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
             if self.early_stopping and validation is None and self._solver() != "lbfgs":
-                rows, held_out = self._hold_out(Data(inputs, targets, weights), random_state)
-                validation = Data(inputs, targets, weights).part(held_out)
-                training = training.part(rows)
+                rows, held_out = self._hold_out(training, random_state)
+                training, validation = training.part(rows), training.part(held_out)
                 watch.hold_out(rows, held_out)
             if self._solver() == "lbfgs":
                 result = self._lbfgs(state, training, watch)
@@ -365,7 +367,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
 
         if data.sample_weight is not None and not data.sample_weight[held].any():
             raise ValueError(
-                "sample_weight is 0 for all rows that early_stopping held out, so that they have no score; give "
+                "the weight is 0 for all rows that early_stopping held out, so that they have no score; give "
                 "validation_data, or another random_state"
             )
         return train, held
@@ -610,7 +612,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 at_once = 1 if rules_of(self.stop) else left
                 samples = 0 if first else self.t_
                 config = self._config(optimizer, state, inputs.shape[0], None, at_once, samples)
-                config |= self._patience() | rate
+                config |= self._patience() | rate | {"shuffle_anew": True}  # as in each call
                 result = self._descend(
                     state, training, None, config, hook, random_state, one_stream
                 )
@@ -671,6 +673,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 lambda lent, _: self._attributes_at(lent[0], lent[1], training.y),
                 task="iteration",
                 n_tasks=self.max_iter + 1,  # the last may end without a step
+                progress=Progress(self) if self.verbose else None,
             ),
         )
         samples = self.t_ if self.warm_start and hasattr(self, "coefs_") else 0
@@ -689,3 +692,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
     def _answers(self, X: Any, answer: str) -> Array:
         """Return what is made of the network's output before its activation, (n, K); see :func:`answers`."""
         return answers(self, X, *given_layers(self), answer, self._activations())
+
+    def _input_gradient(self, X: Any, output: str) -> Array:
+        """Return the derivatives by the inputs of a function of the output."""
+        return network_input_gradient(self, X, given_layers(self), output, self._activations())

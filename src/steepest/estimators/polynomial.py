@@ -24,18 +24,24 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import PolynomialConversion
-from steepest.estimators.convex import ConvexModel, moments_descent
+from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
+from steepest.estimators.halving import halving, optimizer_of_loss
+from steepest.estimators.input_gradient import polynomial_slope
+from steepest.estimators.linear import check_range_of_targets
 from steepest.estimators.polynomial_fit import (
     Points,
+    Units,
     coefficients,
     moments_hessian,
     points_descent,
+    unit_of_targets,
 )
 from steepest.estimators.quadratic import (
     default_optimizer,
     is_automatic,
     moments_are_faster,
 )
+from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss, means
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -45,22 +51,22 @@ MeasuredPoints = tuple[Points, tuple[float, float], float, bool]
 
 
 class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixin, ConvexModel):
-    r"""Least squares with a polynomial of one variable, by gradient descent; no design matrix is built.
+    r"""A polynomial of one variable by gradient descent: least squares or another loss, without a design matrix.
 
     The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
     objective, reported in ``loss_curve_`` and differentiated, is
 
-    .. math:: J = \frac1N \sum_i s_i \Bigl(\sum_k c_k\, p_k(u(x_i)) - y_i\Bigr)^2
-              + \alpha \sum_{k\ge1} \left( \rho\, |c_k| + \frac{1 - \rho}{2} c_k^2 \right)
+    .. math:: J = \frac{1}{NK} \sum_{ij} s_i\, l\Bigl(\sum_k c_{jk}\, p_k(u(x_i)),\, y_{ij}\Bigr)
+              + \alpha \sum_{j,\,k\ge1} \left( \rho\, |c_{jk}| + \frac{1 - \rho}{2} c_{jk}^2 \right)
 
-    with sample weights s scaled to mean 1 and :math:`\rho` = ``l1_ratio``; for K targets the first term is the mean
-    over them as well. The basis does not change the minimum (without penalty), only how fast descent gets there:
-    the condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre
+    with a loss l of :mod:`steepest.losses`, by default the squared error, sample weights s scaled to mean 1 and
+    :math:`\rho` = ``l1_ratio``. The basis does not change the minimum (without penalty), only how fast descent gets
+    there: the condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre
     polynomials on evenly spread points hardly at all.
 
-    Full-batch descent needs the points once: where that is faster, by shape and limits alone, the same steps are
-    made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of N.
-    They are carried in double-double (some 30 digits).
+    Full-batch least squares needs the points once: where that is faster, by shape and limits alone, the same steps
+    are made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of
+    N. They are carried in double-double (some 30 digits).
 
     Parameters
     ----------
@@ -68,7 +74,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         Highest power, at least 0.
     basis : {"chebyshev", "legendre", "monomial"}, default "chebyshev"
         :math:`p_k`.
-    learning_rate, optimizer, schedule, stop, batch_size, shuffle, max_epochs, tol, warm_start, random_state
+    loss, learning_rate, optimizer, schedule, stop, batch_size, shuffle, max_epochs, tol, warm_start, random_state
         As in :class:`LinearRegression`.
     alpha : float, default 0
         Strength of the penalty on all coefficients but the constant's.
@@ -114,6 +120,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         degree: int = 3,
         basis: str = "chebyshev",
         *,
+        loss: str | RegressionLoss = "squared_error",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
         schedule: Schedule | None = None,
@@ -133,6 +140,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     ) -> None:
         self.degree = degree
         self.basis = basis
+        self.loss = loss
         self.learning_rate = learning_rate
         self.optimizer = optimizer
         self.schedule = schedule
@@ -224,45 +232,41 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     ) -> dict[str, Any]:
         degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
-        l1, l2 = self._penalty()
+        (l1, l2), loss = self._penalty(), check_loss(self.loss, RegressionLoss)
         data, extent, y_size, multi = measured
-        x, outputs = data.x, data.y.shape[1]
-        old_domain = getattr(self, "domain_", None) if self.warm_start else None
-        domain = old_domain or extent
-        y_scale = 2.0 ** (math.frexp(y_size)[1] - 1) if y_size else 1.0  # scales without rounding
-        if y_scale > 1e153:
-            raise ValueError("y has values too large to be squared; scale it down")
-        if one_pass:  # the next points may have another size
-            y_scale = 1.0
-        l1 /= y_scale
-        theta = self._start((outputs, degree + 1), basis, y_scale)
+        outputs = data.y.shape[1]
+        domain = (getattr(self, "domain_", None) if self.warm_start else None) or extent
+        y_scale = unit_of_targets(loss, y_size, one_pass)
+        units = Units(basis, degree, domain, y_scale)
+        l1 *= y_scale ** (1 - loss.degree)  # of coefficients in units of y_scale
+        l2 *= y_scale ** (2 - loss.degree)
+        theta = self._start(data, units, loss)
         held_out = None
         if validation_data is not None:
             held_out = self._held_out(validation_data, outputs)
             watch.validate_on(*validation_data)
 
-        full = self._is_full_batch(x.size)
+        least_squares = isinstance(loss, SquaredError)
+        full = self._is_full_batch(data.x.size)
         n_threads = check_threads(self.n_threads)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         measuring = 0.0 if automatic else 10.0 * (degree + 1) * outputs
-        by_moments = full and moments_are_faster(
-            x.size, degree + 1, outputs, self._most_steps(), measuring
+        by_moments = (
+            least_squares
+            and full
+            and moments_are_faster(data.x.size, degree + 1, outputs, self._most_steps(), measuring)
         )
         moments = None
         if automatic or by_moments:
-            moments = data.moments(degree, basis, domain, y_scale, n_threads)
+            moments = data.moments(units, n_threads)
             by_moments &= moments.finite()
-        optimizer = self.optimizer
-        if optimizer is None:
-            optimizer = default_optimizer(
-                self.learning_rate,
-                lambda: moments_hessian(moments, l2),
-                lambda: math.fsum(np.diag(moments_hessian(moments, l2))),
-                full,
-                one_pass,
-                l1=l1,
-            )
-        config = self._descent_config(optimizer, x[:, None], validated=held_out is not None)
+        optimizer = self.optimizer or self._default_optimizer(
+            loss, moments, outputs, y_size / y_scale, (l1, l2), full, one_pass
+        )
+        config = self._descent_config(optimizer, data.x[:, None], validated=held_out is not None)
+        if automatic and loss.curvature is None and not one_pass:
+            tolerance = gradient_tolerance(self.tol, data.x[:, None])
+            config = halving(config, optimizer.learning_rate, tolerance, full)
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             coef = y_scale * coefficients(parameters, (outputs, degree + 1))
@@ -277,42 +281,80 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 "n_iter_": max(epochs, 1),
             }
 
-        hook = self._hook(watch, config, attributes_at, y_scale**2)
+        loss_scale = y_scale**loss.degree
+        hook = self._hook(watch, config, attributes_at, loss_scale)
         if by_moments:
-            validation = None
-            if held_out is not None:
-                validation = held_out.moments(degree, basis, domain, y_scale, n_threads)
+            validation = None if held_out is None else held_out.moments(units, n_threads)
             result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
         else:
             result = points_descent(
-                theta,
-                basis,
-                optimizer,
-                data.in_units(domain, y_scale),
-                None if held_out is None else held_out.in_units(domain, y_scale),
-                (l1, l2),
-                config,
-                hook,
+                theta, units, loss, optimizer, data, held_out, (l1, l2), config, hook
             )
         self.__dict__.update(attributes_at(theta, result["n_epochs"]))
-        self._record(result, y_scale**2)
+        self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
 
-    def _start(self, shape: tuple[int, int], basis: str, y_scale: float) -> Array:
+    def _default_optimizer(
+        self,
+        loss: RegressionLoss,
+        moments: Any,
+        outputs: int,
+        y_size: float,
+        penalty: tuple[float, float],
+        full: bool,
+        one_pass: bool,
+    ) -> Optimizer:
+        """Return what ``learning_rate`` means; ``y_size`` is that of the targets in their unit."""
+        l1, l2 = penalty
+
+        def trace(l2: float) -> float:
+            return math.fsum(np.diag(moments_hessian(moments, l2)))
+
+        if isinstance(loss, SquaredError) or not is_automatic(self.learning_rate):
+            return default_optimizer(
+                self.learning_rate,
+                lambda: moments_hessian(moments, l2),
+                lambda: trace(l2),
+                full,
+                one_pass,
+                l1=l1,
+            )
+        count = int(self.degree) + 1
+
+        def size() -> float:
+            typical = math.sqrt(count / (0.5 * outputs * trace(0.0)))
+            return typical if isinstance(loss, Poisson) else typical * (y_size or 1.0)
+
+        return optimizer_of_loss(
+            loss,
+            lambda: moments_hessian(moments, 0.0),
+            lambda: trace(0.0),
+            size,
+            penalty,
+            full,
+            one_pass,
+        )
+
+    def _start(self, data: Points, units: Units, loss: RegressionLoss) -> Array:
         """Return the coefficients (K, degree + 1) to start from."""
+        shape = data.y.shape[1], units.degree + 1
         if not (self.warm_start and hasattr(self, "coef_")):
-            return np.zeros(shape)
+            theta = np.zeros(shape)
+            if isinstance(loss, Poisson):  # the logarithm of the mean
+                mean = np.average(data.y, axis=0, weights=data.sample_weight)
+                theta[mean > 0, 0] = np.log(mean[mean > 0])
+            return theta
         coef = np.atleast_2d(self.coef_)
         if coef.shape != shape:
             raise ValueError(
                 f"warm_start needs the degree and the targets of the last fit, {coef.shape[1] - 1} and "
-                f"{coef.shape[0]}, but degree is {shape[1] - 1} and y has {shape[0]}"
+                f"{coef.shape[0]}, but degree is {units.degree} and y has {shape[0]}"
             )
-        if getattr(self, "basis_", basis) != basis:
+        if getattr(self, "basis_", units.basis) != units.basis:
             raise ValueError(
-                f"warm_start needs the basis of the last fit, {self.basis_!r}, but basis is {basis!r}"
+                f"warm_start needs the basis of the last fit, {self.basis_!r}, but basis is {units.basis!r}"
             )
-        return np.asarray(coef / y_scale)
+        return np.asarray(coef / units.y_scale)
 
     def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
         """Return the points, and what is known of them."""
@@ -320,6 +362,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         low, high, _ = check_range("X", x[:, None])
         target, multi = check_targets(y, x.size, x.dtype, finite=False)
         _, _, size = check_range("y", target[:, 0] if target.shape[1] == 1 else target)
+        check_range_of_targets(check_loss(self.loss, RegressionLoss), target)
         return Points(x, target, check_weights(sample_weight, x)), (low, high), size, multi
 
     def _held_out(self, data: Any, outputs: int) -> Points:
@@ -348,11 +391,26 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         return tags
 
     def predict(self, X: Any) -> Array:
-        """Return the polynomial's values, (n,) or (n, K), for X of shape (n, 1) or (n,)."""
+        """Return the polynomial's values, or for "poisson" their exp, (n,) or (n, K), for X (n, 1) or (n,)."""
         require_fitted(self)
         x = self._points(X, reset=False)
         check_finite("X", x[:, None])
         u = to_unit(x.astype(np.float64), self.domain_)
         values = [kernels.polynomial_predict(c, u, self.basis_) for c in np.atleast_2d(self.coef_)]
         prediction = values[0] if self.coef_.ndim == 1 else np.stack(values, axis=1)
+        if means(self.loss, Poisson):
+            prediction = np.exp(prediction)
         return prediction.astype(x.dtype)
+
+    def input_gradient(self, X: Any) -> Array:
+        """Return the slopes of the prediction, (n, 1) or (n, K, 1), for X of shape (n, 1) or (n,), in X's dtype."""
+        require_fitted(self)
+        x = self._points(X, reset=False)
+        check_finite("X", x[:, None])
+        slopes = [
+            polynomial_slope(c, self.basis_, self.domain_, x) for c in np.atleast_2d(self.coef_)
+        ]
+        gradient = slopes[0] if self.coef_.ndim == 1 else np.stack(slopes, axis=1)
+        if means(self.loss, Poisson):
+            gradient = gradient * self.predict(X)
+        return gradient[..., None].astype(x.dtype)

@@ -5,6 +5,7 @@ theta: (K, degree + 1), a row of coefficients for each target; it changes in pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,31 @@ from steepest import _native
 from steepest._bases import domain_map, explicit_recurrence, recurrence, to_unit
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState, network_descent
+from steepest.losses import Poisson, RegressionLoss, SquaredError
 from steepest.optimizers import Optimizer
 
 OnRecord = Callable[[tuple[Any, ...]], bool] | None
+
+
+@dataclass(frozen=True)
+class Units:
+    """Of a fit: a basis up to a degree on a domain that is mapped onto [-1, 1], and the unit of y."""
+
+    basis: str
+    degree: int
+    domain: tuple[float, float]
+    y_scale: float
+
+
+def unit_of_targets(loss: RegressionLoss, size: float, one_pass: bool) -> float:
+    """Return the unit of y in which a fit runs: a power of two near its size, by which dividing rounds nothing.
+
+    Counts have none; nor have the points of a single pass, of which the next may have another size.
+    """
+    unit = 2.0 ** (math.frexp(size)[1] - 1) if size else 1.0
+    if unit > 1e153:
+        raise ValueError("y has values too large to be squared; scale it down")
+    return 1.0 if one_pass or isinstance(loss, Poisson) else unit
 
 
 @dataclass
@@ -28,26 +51,23 @@ class Points:
     y: Array
     sample_weight: Array | None
 
-    def in_units(self, domain: tuple[float, float], y_scale: float, dtype: Any = None) -> Points:
-        """Return the points on [-1, 1] and the targets in units of their size, as a descent reads them."""
-        dtype = self.x.dtype if dtype is None else dtype
+    def in_units(self, units: Units, dtype: Any) -> Points:
+        """Return the points on [-1, 1] and the targets in their unit, as a descent reads them."""
         weights = self.sample_weight
         return Points(
-            to_unit(self.x, domain).astype(dtype, copy=False),
-            (self.y / y_scale).astype(dtype, copy=False),
-            None if weights is None else weights.astype(dtype, copy=False),
+            plain(to_unit(self.x, units.domain), dtype),
+            plain(self.y / units.y_scale, dtype),
+            None if weights is None else plain(weights, dtype),
         )
 
-    def moments(
-        self, degree: int, basis: str, domain: tuple[float, float], y_scale: float, n_threads: int
-    ) -> Any:
-        """Return the core's moments of the fit, in the same units; x is read where it lies."""
+    def moments(self, units: Units, n_threads: int) -> Any:
+        """Return the core's moments of the fit, in its units; x is read where it lies."""
         return _native.core.polynomial_moments(
             (self.x, np.ascontiguousarray(self.y.T), self.sample_weight),
-            recurrence(basis, 2 * degree),
-            degree,
-            *domain_map(domain),
-            y_scale,
+            recurrence(units.basis, 2 * units.degree),
+            units.degree,
+            *domain_map(units.domain),
+            units.y_scale,
             n_threads,
         )
 
@@ -96,7 +116,8 @@ class BasisRows:
 
 def points_descent(
     theta: Array,
-    basis: str,
+    units: Units,
+    loss: RegressionLoss,
     optimizer: Optimizer,
     training: Points,
     validation: Points | None,
@@ -104,23 +125,34 @@ def points_descent(
     config: dict[str, Any],
     on_record: OnRecord,
 ) -> dict[str, Any]:
-    """Run the descent of the squared error on points in units: of one target without a basis in memory."""
-    if len(theta) > 1:
+    """Run the descent on the points; theta changes in place.
+
+    The squared error of one target needs no basis in memory, nor a copy of the points in float64. Otherwise it is
+    a linear model of the basis, of which a block is made at a time.
+    """
+    squared = isinstance(loss, SquaredError) and len(theta) == 1
+    dtype = training.x.dtype if squared else np.dtype(np.float64)
+    training = training.in_units(units, dtype)
+    if validation is not None:
+        validation = validation.in_units(units, dtype)
+    if not squared:
         model = {
-            "loss": "squared",
+            "loss": loss.in_unit(units.y_scale).config(),
             "output_scale": 1.0 / len(theta),
             "l1": penalty[0],
             "l2": penalty[1],
         }
-        return linear_descent(theta, basis, training, validation, model, config, on_record)
+        return linear_descent(theta, units, training, validation, model, config, on_record)
+
+    def columns(points: Points) -> tuple[Array, Array, Array | None]:
+        return points.x, points.y[:, 0], points.sample_weight
+
     result: dict[str, Any] = _native.core.polynomial_descent(
         theta[0],
-        [np.zeros(theta.shape[1]) for _ in optimizer.slots],
-        (training.x, training.y[:, 0], training.sample_weight),
-        None
-        if validation is None
-        else (validation.x, validation.y[:, 0], validation.sample_weight),
-        recurrence(basis, theta.shape[1] - 1),
+        [np.zeros(units.degree + 1) for _ in optimizer.slots],
+        columns(training),
+        None if validation is None else columns(validation),
+        recurrence(units.basis, units.degree),
         *penalty,
         config,
         on_record,
@@ -130,30 +162,26 @@ def points_descent(
 
 def linear_descent(
     theta: Array,
-    basis: str,
+    units: Units,
     training: Points,
     validation: Points | None,
     model: dict[str, Any],
     config: dict[str, Any],
     on_record: OnRecord,
 ) -> dict[str, Any]:
-    """Run the descent of any loss of K targets: a linear model of the basis, of which a block is made at a time."""
-    n_powers = theta.shape[1] - 1
-    degree = max(n_powers, 1)  # of degree 0: a linear term at points 0, which nothing moves
+    """Run the descent of the linear model that a polynomial is."""
+    degree = max(units.degree, 1)  # of degree 0: a linear term at points 0, which nothing moves
 
     def data(points: Points) -> Data:
-        double = np.dtype(np.float64)
-        x = plain(points.x, double) if n_powers else np.zeros(points.x.size)
-        y = plain(points.y, double)
-        weights = None if points.sample_weight is None else plain(points.sample_weight, double)
-        return Data(BasisRows(x, degree, basis), y, weights)
+        x = points.x if units.degree else np.zeros_like(points.x)
+        return Data(BasisRows(x, degree, units.basis), points.y, points.sample_weight)
 
     weights = np.zeros((degree, len(theta)))
-    weights[:n_powers] = theta[:, 1:].T
+    weights[: units.degree] = theta[:, 1:].T
     state = NetworkState([weights], [theta[:, 0].copy()])
     held_out = None if validation is None else data(validation)
     model = {"hidden": "identity", "output": "identity", **model}
     result = network_descent(state, data(training), held_out, model, config, on_record)
     theta[:, 0] = state.biases[0]
-    theta[:, 1:] = state.weights[0][:n_powers].T
+    theta[:, 1:] = state.weights[0][: units.degree].T
     return result

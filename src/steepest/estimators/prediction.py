@@ -62,12 +62,13 @@ def labels(
     inputs, parameters = _arguments(estimator, X, weights, biases)
     known = classes if len(classes) > 1 else np.repeat(classes, 2)
     # The core copies labels of numbers and text; what is an object of Python's is counted through.
-    codes = np.arange(len(known)) if known.dtype.hasobject else plain(known, known.dtype)
+    counted = known.dtype.hasobject
+    copied = np.arange(len(known)) if counted else plain(known, known.dtype)
     found = _native.core.network_classes(
-        *parameters, core_inputs(inputs), hidden, codes, check_threads(estimator.n_threads)
+        *parameters, core_inputs(inputs), hidden, copied, check_threads(estimator.n_threads)
     )
     found = _finite(found, inputs)
-    return known.take(found) if codes is not known and known.dtype.hasobject else found
+    return known.take(found) if counted else found
 
 
 def _arguments(

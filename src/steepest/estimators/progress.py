@@ -1,4 +1,4 @@
-"""What the MLP estimators print with ``verbose``: the lines that scikit-learn's print."""
+"""What the MLP estimators print with ``verbose``: the lines that scikit-learn's print, and iterations of L-BFGS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Progress:
     """
 
     def __init__(self, estimator: Any) -> None:
-        self._scored = bool(estimator.early_stopping)
+        self._scored = bool(estimator.early_stopping) and estimator._solver() != "lbfgs"
         self._divides = estimator.optimizer is None and (
             (estimator.solver, estimator.learning_rate) == ("sgd", "adaptive")
         )

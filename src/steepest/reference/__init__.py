@@ -3,14 +3,15 @@
 Each function has the name, arguments and meaning of its twin in `steepest.kernels`. It computes in
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
-To read in this order: `losses`, `linear`, `polynomial`, `moments`, `network`, `optimizers`,
-`proximal`, `random`, `descent`.
+To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`, `prediction`,
+`optimizers`, `proximal`, `random`, `descent`.
 """
 
 from __future__ import annotations
 
 from .descent import batches, descend
 from .linear import linear_loss_gradient, linear_predict
+from .loss_terms import loss_terms
 from .losses import (
     log_softmax,
     logistic,
@@ -32,6 +33,7 @@ from .network import (
 )
 from .optimizers import optimizer_step
 from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
+from .prediction import network_answer, network_classes
 from .proximal import least_subgradient, proximal_step, soft_threshold
 from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
 
@@ -52,10 +54,13 @@ __all__ = [
     "log_softmax",
     "logistic",
     "logistic_cross_entropy",
+    "loss_terms",
     "moments",
     "moments_loss_gradient",
     "mse",
     "mse_gradient",
+    "network_answer",
+    "network_classes",
     "optimizer_step",
     "permutation",
     "philox",

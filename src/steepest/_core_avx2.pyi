@@ -1,0 +1,1 @@
+from steepest._core_api import *  # noqa: F403
