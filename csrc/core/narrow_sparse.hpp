@@ -43,7 +43,7 @@ class NarrowSparseBackward {
         const Index last = units * (share + 1) / shares * piece_columns;
         end_ = last < layer.columns ? last : layer.columns;
         chained_ = layer.n_out < few_outputs;
-        stride_ = chained_ ? sum_chains : padded<T>(layer.n_out);
+        stride_ = chained_ ? chains_of(rows.count) : padded<T>(layer.n_out);
         sums.reserve((end_ - first_) * stride_);
         sums_ = sums.data();
     }
@@ -54,7 +54,7 @@ class NarrowSparseBackward {
         for (Index o = 0; o < layer_.n_out && chained_; ++o) {
             add_to_chains(o);
             if (sparse_step)
-                step_where_entries_are(o, 1);
+                step_where_entries_are(o);
             else
                 give_chains(o, buffers, norms);
         }
@@ -64,7 +64,7 @@ class NarrowSparseBackward {
         else
             add_to_outputs<2 * Lanes<T>::parts>();
         if (sparse_step)
-            step_where_entries_are(0, layer_.n_out);
+            step_outputs_where_entries_are();
         else
             give_outputs(buffers, norms);
     }
@@ -82,15 +82,26 @@ class NarrowSparseBackward {
             X_.for_deviations(rows_[i], first_, end_, from_first);
     }
 
-    // One output of few: column k has the chains sums_[4 k ... 4 k + 4), over the rows i mod 4.
+    // One or two rows leave the other chains 0.
+    static Index chains_of(Index rows) { return rows < 3 ? rows : sum_chains; }
+    template <class F>
+    void with_chains(F&& f) const {
+        if (stride_ == 1) return f(std::integral_constant<int, 1>{});
+        if (stride_ == 2) return f(std::integral_constant<int, 2>{});
+        f(std::integral_constant<int, sum_chains>{});
+    }
+
+    // One output of few: column k has the chains sums_[stride k ... stride (k + 1)), over the rows i mod 4.
     void add_to_chains(Index o) {
-        for (Index i = 0; i < rows_.count; ++i) {
-            T* const chain = sums_ + i % sum_chains;
-            const T d = d_z_[i * d_stride_ + o];
-            for_entries(i, [&](Index k, T value) __attribute__((always_inline)) {
-                chain[k * sum_chains] = fma(d, value, chain[k * sum_chains]);
-            });
-        }
+        with_chains([&](auto chains) {
+            for (Index i = 0; i < rows_.count; ++i) {
+                T* const chain = sums_ + i % sum_chains;
+                const T d = d_z_[i * d_stride_ + o];
+                for_entries(i, [&](Index k, T value) __attribute__((always_inline)) {
+                    chain[k * chains] = fma(d, value, chain[k * chains]);
+                });
+            }
+        });
     }
     // More outputs: column k has one sum for each in sums_[stride k ... stride k + n_out).
     template <int Vectors>
@@ -115,7 +126,8 @@ class NarrowSparseBackward {
         for_pieces([&](Index first, Index here) {
             const Index offset = layer_.weights_offset + o * layer_.columns + first;
             T* const piece = sink_.place(offset, buffers.piece.data());
-            take_chains(sums_ + (first - first_) * sum_chains, here, piece);
+            with_chains(
+                [&](auto chains) { take_chains<chains>(sums_ + (first - first_) * chains, here, piece); });
             add_absent(first, here, d_sum, piece);
             sink_(GradientSink<T>::Kind::weights, offset, piece, here, norms);
         });
@@ -152,15 +164,17 @@ class NarrowSparseBackward {
     }
 
     // out[k] = the sum of column k's chains, which are 0 again.
+    template <int Chains>
     static void take_chains(T* chains, Index columns, T* out) {
-        for (Index k = 0; k < columns; k += width<T>, chains += sum_chains * width<T>) {
-            Vec<T> v[sum_chains];
-            unrolled<sum_chains>([&](int c) __attribute__((always_inline)) {
+        for (Index k = 0; k < columns; k += width<T>, chains += Chains * width<T>) {
+            Vec<T> v[Chains];
+            unrolled<Chains>([&](int c) __attribute__((always_inline)) {
                 v[c] = load(chains + c * width<T>);
+                if constexpr (Chains < sum_chains) v[c] += Vec<T>{};  // the chains that are not there
                 store(chains + c * width<T>, Vec<T>{});
             });
-            if constexpr (width<T> >= sum_chains) {
-                fold_groups<T, sum_chains>(v);
+            if constexpr (Chains <= width<T>) {
+                fold_groups<T, Chains>(v);
             } else {  // a vector has half of the chains
                 v[0] += v[1];
                 v[1] = v[2] + v[3];
@@ -168,6 +182,12 @@ class NarrowSparseBackward {
             }
             store(out + k, v[0]);
         }
+    }
+    template <int Chains>
+    static STEEPEST_INLINE T sum_of(const T* chain) {
+        if constexpr (Chains == 1) return chain[0] + T(0);
+        if constexpr (Chains == 2) return (chain[0] + T(0)) + (chain[1] + T(0));
+        if constexpr (Chains == sum_chains) return sum_of_chains(chain[0], chain[1], chain[2], chain[3]);
     }
 
     // Where a gradient of 0 moves nothing, only parameters that have an entry in the batch need be visited.
@@ -185,21 +205,29 @@ class NarrowSparseBackward {
             const Index base = layer_.weights_offset + o * layer_.columns + first_;
             for_entries(0, [&](Index k, T value) __attribute__((always_inline)) {
                 const T g = fma(d_z_[o], value, T(0));
-                sink_.step->move(base + k, chained_ ? sum_of_chains(g, T(0), T(0), T(0)) : g);
+                sink_.step->move(base + k, chained_ ? sum_of<1>(&g) : g);
             });
         }
     }
-    // The step of the outputs o ... o + count. Where a column has a second entry, its sums are 0 already.
-    void step_where_entries_are(Index o, Index count) {
+    // Where a column has a second entry, its sums are 0 already.
+    void step_where_entries_are(Index o) {
+        const Index base = layer_.weights_offset + o * layer_.columns + first_;
+        with_chains([&](auto chains) {
+            for (Index i = 0; i < rows_.count; ++i)
+                for_entries(i, [&](Index k, T) __attribute__((always_inline)) {
+                    T* const chain = sums_ + k * chains;
+                    sink_.step->move(base + k, sum_of<chains>(chain));
+                    for (int c = 0; c < chains; ++c) chain[c] = 0;
+                });
+        });
+    }
+    void step_outputs_where_entries_are() {
         const Index base = layer_.weights_offset + first_;
         for (Index i = 0; i < rows_.count; ++i)
             for_entries(i, [&](Index k, T) __attribute__((always_inline)) {
                 T* const sum = sums_ + k * stride_;
-                for (Index q = 0; q < count; ++q) {
-                    const T g = chained_ ? sum_of_chains(sum[0], sum[1], sum[2], sum[3]) : sum[q];
-                    sink_.step->move(base + (o + q) * layer_.columns + k, g);
-                }
-                for (Index q = 0; q < stride_; ++q) sum[q] = 0;
+                for (Index o = 0; o < layer_.n_out; ++o)
+                    sink_.step->move(base + o * layer_.columns + k, std::exchange(sum[o], T(0)));
             });
     }
 
