@@ -20,18 +20,19 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.given_layers import given_layers
-from steepest.estimators.linear import check_range_of_targets
+from steepest.estimators.linear import activation_of, check_range_of_targets
 from steepest.estimators.logistic import (
     check_labels,
     clipped_probabilities,
     encode,
+    has_logits,
     has_probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
 from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
-from steepest.losses import ClassificationLoss, LogLoss, Poisson, RegressionLoss, check_loss, means
+from steepest.losses import ClassificationLoss, LogLoss, RegressionLoss, check_loss
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -137,7 +138,7 @@ CLASSIFIER_LOSS = """
 
 def has_margins(estimator: Any) -> bool:
     """Whether the outputs are no probabilities' logits; scikit-learn's classifier has no decision_function."""
-    if not means(estimator.loss, LogLoss):
+    if not has_logits(estimator):
         return True
     raise AttributeError(
         "decision_function is there for losses of margins; for 'log_loss' use predict_proba"
@@ -271,21 +272,19 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         check_loss(self.loss, RegressionLoss)
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
-        targets, multi = check_targets(y, X.shape[0], X.dtype)
+        targets, _ = check_targets(y, X.shape[0], X.dtype)
         check_range_of_targets(check_loss(self.loss, RegressionLoss), targets)
-        expected = getattr(self, "n_outputs_", targets.shape[1])
-        if not reset and targets.shape[1] != expected:
+        if reset or not hasattr(self, "n_outputs_"):
+            self.n_outputs_ = targets.shape[1]
+        elif targets.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y must have {expected} targets, as before, but has {targets.shape[1]}"
+                f"y must have {self.n_outputs_} targets, as before, but has {targets.shape[1]}"
             )
-        if reset or not hasattr(self, "_y_is_2d"):
-            self._y_is_2d = multi
         return targets
 
     def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
         loss = check_loss(self.loss, RegressionLoss)
-        activation = "exp" if isinstance(loss, Poisson) else "identity"
-        return targets.shape[1], loss.config(), activation
+        return targets.shape[1], loss.config(), activation_of(loss)
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1) -> Any:
@@ -477,8 +476,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         else:
             labels, classes = check_labels(y, X.shape[0])
             labels, classes = plain_labels(labels), plain_labels(classes)
-        if reset or not hasattr(self, "coefs_"):
+        if reset or not hasattr(self, "multilabel_"):
             self._sparse_labels, self.multilabel_ = sparse_labels, multilabel
+        elif multilabel != self.multilabel_:
+            kinds = ("one label for each row", "indicators (n, K) of several labels")
+            raise ValueError(
+                f"y must have {kinds[self.multilabel_]}, as before, but has {kinds[multilabel]}"
+            )
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -486,6 +490,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
                 f"warm_start needs the classes of the last fit, {self.classes_}, but y has {classes}"
             )
         if multilabel:
+            if indicators.shape[1] != len(self.classes_):
+                raise ValueError(
+                    f"y must have a column for each of the labels {self.classes_}, but has {indicators.shape[1]}"
+                )
             return indicators
         codes = encode(labels, self.classes_)
         if len(self.classes_) <= 2:

@@ -25,9 +25,11 @@ from steepest.estimators.base import (
     Data,
     NetworkState,
     ShuffleStream,
+    about_validation_data,
     check_inputs,
     check_threads,
     check_weights,
+    continued,
     descent_config,
     history_of,
     is_seed,
@@ -315,9 +317,11 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
 
     def _validation(self, data: Any, dtype: Any) -> Data:
         X, y, sample_weight = validation_parts(data)
-        inputs = check_inputs(self, X, reset=False, dtype=dtype)
-        targets = self._targets(y, inputs, reset=False)
-        return Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
+        with about_validation_data():
+            inputs = check_inputs(self, X, reset=False, dtype=dtype)
+            targets = self._targets(y, inputs, reset=False)
+            weights = check_weights(sample_weight, inputs, scaled=False)
+        return Data(inputs, targets, weights)
 
     def _refuse_beyond_lbfgs(self, validation: Data | None) -> None:
         given = {
@@ -551,9 +555,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         goes_on: bool = False,
     ) -> None:
         """Set the fitted attributes; the history of an earlier call is kept if this one ``goes_on`` from it."""
-        before = getattr(self, "history_", {}) if goes_on else {}
-        if before.keys() == history.keys():
-            history = {key: np.concatenate([before[key], history[key]]) for key in history}
+        if goes_on:
+            history = continued(getattr(self, "history_", {}), history)
         self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))
         self.history_ = history
         self.loss_curve_ = list(history["loss"])  # of NumPy's floats, as in scikit-learn
