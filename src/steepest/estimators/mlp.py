@@ -369,6 +369,8 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     ----------
     classes_ : array
         The labels.
+    multilabel_ : bool
+        Whether there are several labels a row, an indicator of them for each output.
     coefs_, intercepts_ : lists of arrays
         Weights (n_in, n_out) and biases (n_out,) of each layer.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
