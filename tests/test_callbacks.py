@@ -161,6 +161,29 @@ def test_the_fitted_estimator_is_the_fit_that_ends_there(case):
 
 
 @protocol
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        (st.LinearRegression, {"max_epochs": 8}),
+        (st.LinearRegression, {"max_epochs": 8, "batch_size": 20}),
+        (st.PolynomialRegression, {"max_epochs": 8}),
+        (st.PolynomialRegression, {"max_epochs": 8, "batch_size": 20}),
+        (st.MLPRegressor, {"max_iter": 8}),
+    ],
+)
+def test_the_fitted_estimator_of_several_targets(kind, parameters):
+    X, y = data(kind)
+    y = np.column_stack([y, y[::-1], y**2])
+    recorder = Recorder()
+    kind(random_state=0, **parameters).set_callbacks(recorder).fit(X, y)
+    for i in (0, 3):
+        ended = kind(random_state=0, **parameters).set_callbacks(Recorder(stop_at=i)).fit(X, y)
+        predicted = recorder.ends()[i]["fitted"].predict(X)
+        assert predicted.shape == y.shape
+        np.testing.assert_array_equal(predicted, ended.predict(X))
+
+
+@protocol
 def test_a_task_begins_where_the_last_one_ended(case):
     kind, parameters = case
     X, y = data(kind)

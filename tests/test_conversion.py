@@ -264,6 +264,8 @@ OWN = [
     ("numbers", {"alpha": [1e-3, 1e-4, 0.0]}),
     ("numbers", {"schedule": st.schedules.Exponential(0.9)}),
     ("texts", {"class_weight": "balanced"}),
+    ("numbers", {"loss": "huber"}),
+    ("numbers", {"loss": st.losses.Quantile(0.9)}),
     ("texts", {"early_stopping": True, "scoring": "neg_log_loss"}),
 ]
 
@@ -273,6 +275,8 @@ def test_what_only_training_depends_on_is_left_out(rng, problem, own):
     X, y = data(problem, rng)
     model = getattr(st, NETWORKS[problem][0])(**parameters(problem, "adam"), **own)
     name = next(key for key in own if key != "early_stopping")
+    if name == "loss" and "counts" not in NETWORKS:
+        pytest.skip("scikit-learn 1.6 has one loss and no parameter for it")
     with pytest.raises(ValueError, match=f"no such {name}"):
         model.to_sklearn()
     model.fit(X, y)
@@ -289,6 +293,32 @@ def test_activations_of_each_layer_are_refused(rng):
             ValueError, match=r"one activation for all layers, but .*'tanh', 'relu'"
         ):
             each.to_sklearn()
+
+
+def test_losses_as_objects(rng):
+    X, y = data("numbers", rng)
+    model = st.MLPRegressor(loss=st.losses.SquaredError(), max_iter=3).fit(X, y)
+    assert model.to_sklearn().get_params().get("loss", "squared_error") == "squared_error"
+    X, y = data("two classes", rng)
+    model = st.MLPClassifier(loss=st.losses.LogLoss(), max_iter=3).fit(X, y)
+    assert_equal_predictions(model.to_sklearn(), model, X)
+
+
+@pytest.mark.parametrize("estimator", [st.MLPClassifier, st.LogisticRegression])
+def test_losses_without_these_probabilities_are_refused(rng, estimator):
+    X, y = data("two classes", rng)
+    for loss in ("hinge", st.losses.ModifiedHuber()):
+        with pytest.raises(ValueError, match=r"loss"):
+            estimator(loss=loss).fit(X, y).to_sklearn()
+
+
+def test_linear_losses(rng):
+    X, y = data("numbers", rng)
+    model = st.LinearRegression(loss="huber").fit(X, y)
+    assert_equal_predictions(model, model.to_sklearn(), X)
+    model = st.LinearRegression(loss="poisson", max_epochs=20).fit(X, np.abs(y))
+    with pytest.raises(ValueError, match=r"PoissonRegressor is such a model"):
+        model.to_sklearn()
 
 
 class Own(sk.MLPRegressor):
@@ -412,6 +442,12 @@ def test_a_polynomial_is_a_pipeline(degree, x):
     np.testing.assert_allclose(
         pipeline.predict(beyond), model.predict(beyond), rtol=1e-12, atol=1e-12
     )
+
+
+def test_polynomials_of_several_targets():
+    x = np.linspace(-3, 8, 40)
+    model = st.PolynomialRegression(3, "monomial").fit(x, np.column_stack([np.sin(x), np.cos(x)]))
+    assert_equal_predictions(model.to_sklearn(), model, x[:, None])
 
 
 def test_polynomials_that_are_refused():

@@ -284,7 +284,7 @@ def test_values_come_back() -> None:
     assert np.isnan(_model_file._decode(_model_file._encode(np.nan, "", {}), {}))
 
 
-@pytest.mark.parametrize("value", [object(), 1j, {1: 2}, {1}, print, np.array([1j]), b"bytes"])
+@pytest.mark.parametrize("value", [object(), 1j, {(1, 2): 3}, {1}, print, np.array([1j]), b"bytes"])
 def test_other_values_are_refused(value: object) -> None:
     with pytest.raises(TypeError):
         _model_file._encode([value], "value", {})
@@ -384,6 +384,19 @@ def test_callbacks_are_not_saved(tmp_path: Path) -> None:
     save_pipeline(tmp_path / "m", Pipeline(estimator))
     loaded = load_pipeline(tmp_path / "m").estimator
     assert not loaded.callbacks
+    np.testing.assert_array_equal(loaded.predict(X), estimator.predict(X))
+
+
+def test_weights_of_classes_are_saved_and_a_scorer_is_not(tmp_path: Path) -> None:
+    estimator, X = fitted("LogisticRegression")
+    for class_weight in ({0: 2.0, 1: 1, "other": 3.0}, {"a": 1.5}, "balanced", None):
+        estimator.set_params(class_weight=class_weight, scoring=lambda estimator, X, y: 0.0)
+        save_pipeline(tmp_path / "m", Pipeline(estimator))
+        loaded = load_pipeline(tmp_path / "m").estimator
+        assert loaded.class_weight == class_weight
+        assert loaded.scoring is None
+    save_pipeline(tmp_path / "m", Pipeline(estimator.set_params(scoring="roc_auc")))
+    assert load_pipeline(tmp_path / "m").estimator.scoring == "roc_auc"
     np.testing.assert_array_equal(loaded.predict(X), estimator.predict(X))
 
 

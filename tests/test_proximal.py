@@ -451,6 +451,19 @@ def test_polynomial_regression(rng, basis, by_moments):
     assert model.loss_ == pytest.approx(objective, rel=1e-9)
 
 
+@pytest.mark.parametrize("rows", [10, 200])
+def test_polynomial_regression_of_several_targets(rng, rows):
+    """From moments, and where rows are few from the data: the squared error is a mean over the targets, too."""
+    x = np.concatenate([[-1.0, 1.0], rng.uniform(-1, 1, rows)])
+    y = np.stack([x**2, 3 - 2 * x], axis=1) + 0.1 * rng.standard_normal((x.size, 2))
+    design = ref.basis_matrix(x, 4, "chebyshev")[:, 1:]
+    expected = linear_model.Lasso(0.1, tol=1e-13, max_iter=1_000_000).fit(design, y)
+    model = st.PolynomialRegression(4, alpha=0.1, l1_ratio=1.0).fit(x, y)
+    assert model.status_ == "converged"
+    np.testing.assert_array_equal(model.coef_[:, 1:] == 0, expected.coef_ == 0)
+    np.testing.assert_allclose(model.coef_[:, 1:], expected.coef_, rtol=0, atol=1e-6)
+
+
 def sklearn_logistic(l1_ratio, C):
     kind: dict[str, Any] = {"l1_ratio": l1_ratio}
     if parse_version(sklearn.__version__) < parse_version("1.8"):

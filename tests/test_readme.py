@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -22,6 +23,43 @@ def blocks():
 @pytest.mark.parametrize("number", range(len(blocks()) if README.exists() else 0))
 def test_a_block_runs(number, capsys):
     exec(blocks()[number], {})
+
+
+def table(heading):
+    """Return the rows of the table that has this heading, as lists of cells."""
+    lines = README.read_text().split(heading)[1].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_what_is_more_is_there():
+    """Each parameter, of the constructor or of a method, and each attribute and module that README names."""
+    model = st.MLPClassifier((3,)).partial_fit([[0.0], [1.0]], [0, 1], classes=[0, 1])
+    parameters = set(model.get_params())
+    for method in (model.fit, model.partial_fit):
+        parameters |= set(inspect.signature(method).parameters)
+    named = 0
+    for row in table("| | the same | more | different, on purpose |"):
+        for code in re.findall(r"`([^`]+)`", row[2]):
+            for name in re.findall(r"(\w+)=", code):
+                assert name in parameters, code
+                named += 1
+            if re.fullmatch(r"\w+_", code) or "(X)" in code:
+                assert hasattr(model, code.split("(")[0]), code
+    assert named >= 10
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_names_of_scikit_learns_objectives():
+    values = {"st": st, "a": 0.1, "n": 6, "r": 0.5, "e": 0.3, "q": 0.8, "C": 2.0}
+    values |= {name: getattr(st, name) for name in ("LinearRegression", "LogisticRegression")}
+    X = np.arange(6.0)[:, None]
+    fitted = 0
+    for _, ours in table("| scikit-learn | steepest |"):
+        for code in re.findall(r"`((?:Linear|Logistic)Regression\([^`]+)`", ours):
+            model = eval(code, values).set_params(max_epochs=3)
+            model.fit(X, np.arange(6) % 3 if code.startswith("Log") else X[:, 0])
+            fitted += 1
+    assert fitted >= 8
 
 
 @pytest.fixture

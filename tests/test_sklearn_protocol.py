@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import copy
 import inspect
+import io
 import pickle
 import warnings
 
 import joblib
 import numpy as np
 import pytest
+import sklearn.linear_model
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.ensemble import BaggingRegressor, VotingClassifier
-from sklearn.exceptions import ConvergenceWarning, NotFittedError, SkipTestWarning
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.ensemble import (
+    BaggingRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+)
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    NotFittedError,
+    SkipTestWarning,
+    UnsetMetadataPassedError,
+)
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, check_cv, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -386,3 +400,160 @@ def test_a_convergence_warning_points_at_the_call_of_fit(kind, task):
         small(kind, **limit).fit(*task)
     (warning,) = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     assert warning.filename == __file__
+
+
+# ---------------------------------------------------------------- metadata routing
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_are_routed_through_a_pipeline_and_a_search(kind, task):
+    X, y = task
+    weights = np.where(np.arange(len(y)) % 3, 1.0, 0.25)
+    model = small(kind).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+    pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), model)
+    pipeline.fit(X, y, sample_weight=weights)
+    alone = small(kind).fit(StandardScaler().fit_transform(X), y, sample_weight=weights)
+    np.testing.assert_array_equal(pipeline.predict(X), alone.predict(pipeline[:-1].transform(X)))
+    search = GridSearchCV(pipeline, {f"{kind.__name__.lower()}__alpha": [1e-3]}, cv=2)
+    search.fit(X, y, sample_weight=weights)
+    folds = []
+    for train, test in check_cv(2, y, classifier=kind in CLASSIFIERS).split(X, y):
+        scaler = StandardScaler().fit(X[train])
+        fitted = small(kind, alpha=1e-3).fit(scaler.transform(X[train]), y[train], weights[train])
+        folds.append(fitted.score(scaler.transform(X[test]), y[test], weights[test]))
+    assert search.cv_results_["mean_test_score"][0] == pytest.approx(np.mean(folds), rel=1e-9)
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_that_nobody_asked_for_are_refused(kind, task):
+    X, y = task
+    with pytest.raises((ValueError, UnsetMetadataPassedError), match=r"sample_weight"):
+        make_pipeline(small(kind)).fit(X, y, sample_weight=np.ones(len(y)))
+
+
+@pytest.mark.usefixtures("routing")
+def test_validation_data_are_routed(kind, task):
+    X, y = task
+    model = small(kind).set_fit_request(validation_data=True)
+    pipeline = make_pipeline(model).fit(X[::2], y[::2], validation_data=(X[1::2], y[1::2]))
+    assert "validation_score" in pipeline[-1].history_
+
+
+def test_what_can_be_requested(kind):
+    requests = kind().get_metadata_routing()
+    assert set(requests.fit.requests) == {"sample_weight", "validation_data"}
+    assert set(requests.score.requests) == {"sample_weight"}
+    classes = {"classes"} if kind in CLASSIFIERS else set()
+    assert set(requests.partial_fit.requests) == {"sample_weight", "epochs"} | classes
+
+
+# ---------------------------------------------------------------- tables and what is shown
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_tables_in_a_pipeline(kind, task, library):
+    pytest.importorskip(library)
+    import importlib
+
+    tables = importlib.import_module(library)
+    X, y = task
+    frame = tables.DataFrame({f"x{i}": column for i, column in enumerate(X.T)})
+    target = tables.Series(y)
+    pipeline = make_pipeline(StandardScaler().set_output(transform=library), small(kind))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        pipeline.fit(frame, target)
+        prediction = pipeline.predict(frame)
+    assert pipeline[-1].feature_names_in_.tolist() == list(frame.columns)
+    scaled = pipeline[0].transform(frame).to_numpy()
+    np.testing.assert_array_equal(prediction, small(kind).fit(scaled, y).predict(scaled))
+    assert type(prediction) is np.ndarray
+
+
+def test_html(kind, task):
+    model = small(
+        kind, optimizer=st.Adam(0.02), schedule=st.schedules.Cosine(100), callbacks=[print]
+    )
+    for estimator in (model, clone(model).set_params(callbacks=()).fit(*task)):
+        html = estimator._repr_html_()
+        assert kind.__name__ in html
+        assert "Adam(" in html
+        assert repr(estimator)
+
+
+# ---------------------------------------------------------------- inside of other estimators
+
+
+def test_stacking_calibration_and_importance(diabetes, iris):
+    X, y = iris
+    members = [("a", small(st.LogisticRegression)), ("b", small(st.MLPClassifier))]
+    stacking = StackingClassifier(members, small(st.LogisticRegression), cv=2).fit(X, y)
+    assert stacking.score(X, y) > 0.8
+    for model in (st.LogisticRegression, st.MLPClassifier):
+        calibrated = CalibratedClassifierCV(small(model), cv=2).fit(X, y)
+        assert calibrated.score(X, y) > 0.8
+        np.testing.assert_allclose(calibrated.predict_proba(X).sum(axis=1), 1, rtol=1e-12)
+    X, y = diabetes
+    for model in (st.LinearRegression, st.MLPRegressor):
+        assert StackingRegressor([("a", small(model))], cv=2).fit(X, y).score(X, y) > 0.2
+
+
+def test_permutation_importance(diabetes):
+    ours, theirs = (
+        permutation_importance(model.fit(*diabetes), *diabetes, n_repeats=2, random_state=0)
+        for model in (st.LinearRegression(), sklearn.linear_model.LinearRegression())
+    )
+    np.testing.assert_allclose(ours.importances, theirs.importances, rtol=1e-6, atol=1e-9)
+
+
+def test_a_search_in_two_processes_finds_the_same(kind, task):
+    grid = {"alpha": [1e-4, 1e-2]}
+    alone = GridSearchCV(small(kind), grid, cv=2).fit(*task)
+    together = GridSearchCV(small(kind), grid, cv=2, n_jobs=2).fit(*task)
+    np.testing.assert_array_equal(
+        alone.cv_results_["mean_test_score"], together.cv_results_["mean_test_score"]
+    )
+    np.testing.assert_array_equal(alone.predict(task[0]), together.predict(task[0]))
+
+
+# ---------------------------------------------------------------- storage of what has been trained a little
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
+    ids=["deepcopy", "pickle"],
+)
+def test_a_copy_goes_on_as_the_original_does(kind, task, copied):
+    """With the optimizer's state, its patience and where the random stream is."""
+    X, y = task
+    classes = {"classes": np.unique(y)} if kind in CLASSIFIERS else {}
+    model = small(kind, random_state=np.random.RandomState(5), batch_size=32)
+    model.partial_fit(X, y, epochs=2, **classes)
+    copy_of_model = copied(model)
+    model.partial_fit(X, y, epochs=2)
+    copy_of_model.partial_fit(X, y, epochs=2)
+    np.testing.assert_array_equal(model.predict(X), copy_of_model.predict(X))
+    np.testing.assert_array_equal(model.loss_curve_, copy_of_model.loss_curve_)
+
+
+def test_a_pickle_holds_nothing_of_scikit_learns(kind, task):
+    """So that it can be read with another version of it."""
+    model = small(kind, optimizer=st.Adam(0.01), stop=[st.stopping.MaxSteps(50)]).fit(*task)
+    modules = set()
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module, name):
+            modules.add(module.split(".")[0])
+            return super().find_class(module, name)
+
+    copied = Unpickler(io.BytesIO(pickle.dumps(model))).load()
+    assert modules <= {"steepest", "numpy", "builtins", "copyreg", "_codecs"}
+    np.testing.assert_array_equal(copied.predict(task[0]), model.predict(task[0]))

@@ -67,14 +67,50 @@ STEEPEST_INLINE V log_of_rounded(V logarithm) {
     return logarithm > -quarter ? V{} : logarithm;
 }
 
-// z_k - log sum_j exp(z_j) = (z_k - max) - log sum_j exp(z_j - max), to double's accuracy until the end.
-template <class T>
-void log_softmax_row(Index classes, T* z, T* to) {  // (padded(classes),), overwritten; (classes,)
-    const T largest = largest_logit(classes, z);
-    for (Index k = 0; k < classes; ++k) to[k] = z[k] - largest;
-    const double shift = log(exponentials(classes, z, largest));
-    for (Index k = 0; k < classes; ++k)
-        to[k] = static_cast<T>(log_of_rounded<T>(static_cast<double>(to[k]) - shift));
+// to[k] = f(v) for the row's vectors v, with `room` entries from `to` on that may be written now.
+template <class T, class F>
+STEEPEST_INLINE void map_row(Index n, const T* from, T* to, Index room, F&& f) {  // (padded(n),), (n,)
+    for (Index k = 0; k < n; k += width<T>) {
+        const Vec<T> v = f(load(from + k));
+        if (k + width<T> <= room)
+            store(to + k, v);
+        else
+            std::memcpy(to + k, &v, static_cast<std::size_t>(n - k) * sizeof(T));
+    }
+}
+
+// softmax(z_i), or its logarithm (z_k - max) - log sum_j exp(z_j - max). As in softmax_cross_entropy a block
+// of rows goes through several short loops. What a row's last vector writes too much, the next row
+// overwrites.
+template <bool Logarithm, class T>
+void softmax_rows(Index rows, Index classes, T* z, Index stride, T* to) {  // (rows, classes), z padded
+    constexpr Index block = 32;
+    for (Index first = 0; first < rows; first += block) {
+        const Index count = rows - first < block ? rows - first : block;
+        T largest[block];
+        double sum[block], logarithm[block];
+        for (Index i = 0; i < block; ++i) sum[i] = 1;
+        auto row = [&](Index i) { return z + (first + i) * stride; };
+        auto write = [&](Index i, auto f) {
+            map_row(classes, row(i), to + (first + i) * classes, (rows - first - i) * classes, f);
+        };
+        for (Index i = 0; i < count; ++i) largest[i] = largest_logit(classes, row(i));
+        for (Index i = 0; i < count && Logarithm; ++i)
+            write(i, [&](Vec<T> v) -> Vec<T> { return v - largest[i]; });
+        for (Index i = 0; i < count; ++i) sum[i] = exponentials(classes, row(i), largest[i]);
+        if constexpr (Logarithm) {
+            for (Index i = 0; i < count; i += width<double>)
+                store(logarithm + i, log_of_normal(load(sum + i)));
+            for (Index i = 0; i < count; ++i)
+                for (T* p = to + (first + i) * classes; p < to + (first + i + 1) * classes; ++p)
+                    *p = static_cast<T>(log_of_rounded<T>(static_cast<double>(*p) - logarithm[i]));
+        } else {
+            for (Index i = 0; i < count; ++i) {
+                const T inverse = static_cast<T>(1.0 / sum[i]);
+                write(i, [&](Vec<T> e) -> Vec<T> { return e * inverse; });
+            }
+        }
+    }
 }
 
 // The answers for a block of rows, from z, which is overwritten. For softmax and log_softmax z is padded.
@@ -83,11 +119,9 @@ void answer_rows(Answer answer, Index rows, Index outputs, T* z, Index stride,  
                  T* to) {                                                       // (rows, answer_columns)
     switch (answer) {
         case Answer::softmax:
-            for (Index i = 0; i < rows; ++i) softmax_row(outputs, z + i * stride);
-            break;
+            return softmax_rows<false>(rows, outputs, z, stride, to);
         case Answer::log_softmax:
-            for (Index i = 0; i < rows; ++i) log_softmax_row(outputs, z + i * stride, to + i * outputs);
-            return;
+            return softmax_rows<true>(rows, outputs, z, stride, to);
         case Answer::two_classes:
             return for_both_classes<Vec<T>>(rows, z, to,
                                             [](Vec<T> magnitude, Vec<T>& likely, Vec<T>& unlikely) {
@@ -112,6 +146,7 @@ void answer_rows(Answer answer, Index rows, Index outputs, T* z, Index stride,  
         case Answer::output:
             break;
     }
+    if (stride == outputs) return copy_rows(1, rows * outputs, z, 0, to, 0);
     copy_rows(rows, outputs, z, stride, to, outputs);
 }
 
@@ -120,7 +155,7 @@ template <class T>
 Index near_rows(const Network<T>& network) {
     Index widest = 1;
     for (const Index w : network.config().widths) widest = widest < w ? w : widest;
-    const Index fit = 256 * 1024 / static_cast<Index>(sizeof(T)) / widest / 42 * 42;
+    const Index fit = 128 * 1024 / static_cast<Index>(sizeof(T)) / widest / 42 * 42;
     return fit < 84 ? 84 : fit > 252 ? 252 : fit;
 }
 

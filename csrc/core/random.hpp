@@ -38,9 +38,9 @@ inline void philox(std::uint64_t seed, std::uint32_t stream, std::uint64_t index
     constexpr int lane_count = width<std::uint64_t>;
     constexpr std::uint64_t low = 0xffffffffULL;
     for (int part = 0; part < philox_group; part += lane_count) {
-        WordLanes c0, c1 = WordLanes{} + (index & low), c2 = WordLanes{} + (index >> 32),
-                      c3 = WordLanes{} + stream;
-        for (int l = 0; l < lane_count; ++l) c0[l] = (first + static_cast<std::uint32_t>(part + l)) & low;
+        WordLanes c0 = counting<std::uint64_t>() + (first + static_cast<std::uint64_t>(part)),
+                  c1 = WordLanes{} + (index & low), c2 = WordLanes{} + (index >> 32),
+                  c3 = WordLanes{} + stream;
         std::uint64_t k0 = seed & low, k1 = seed >> 32;
         for (int round = 0; round < 10; ++round) {
             const WordLanes p0 = multiply_words(c0, WordLanes{} + 0xD2511F53ULL);

@@ -173,7 +173,8 @@ def curvature_range(matrix: NDArray[np.float64], cutoff: float, /) -> tuple[floa
 # callback or a signal raised in "exception". Parameters and slots change in place, once, at the end; but a
 # network's come back in new arrays, in the result's "weights", "biases" and "slots". Its arrays are left as they
 # are, and the lists are emptied once all arguments are known to fit: arrays that nobody else holds are freed
-# before the descent needs memory of its own. slots None: zeros, of a fresh optimizer.
+# before the descent needs memory of its own. slots None: zeros, of a fresh optimizer. on_record may have methods
+# that are called, too: lend(parameters), begin() and score(); see csrc/bindings/listener.hpp.
 def network_descent(
     weights: _Arrays,
     biases: _Arrays,

@@ -312,9 +312,9 @@ def _is_dict_of(value: Any, kind: type) -> bool:
 def save_pipeline(path: str | os.PathLike[str], pipeline: Pipeline) -> None:
     """Write a fitted estimator with its preprocessing to a model file.
 
-    Stored are the constructor's parameters, except `callbacks`, which are code, and every public
-    fitted attribute (``name_``) made of numbers, strings, None, arrays, lists, tuples and dicts. A loss may be an
-    object of `steepest.losses`.
+    Stored are the constructor's parameters, except what is code, `callbacks` and a callable `scoring`, and every
+    public fitted attribute (``name_``) made of numbers, strings, None, arrays, lists, tuples and dicts. A loss may
+    be an object of `steepest.losses`.
 
     Parameters
     ----------
@@ -337,7 +337,7 @@ def save_pipeline(path: str | os.PathLike[str], pipeline: Pipeline) -> None:
     arrays: Arrays = {}
     parameters = {}
     for name, value in estimator.get_params(deep=False).items():
-        if name == "callbacks":
+        if name == "callbacks" or (name == "scoring" and callable(value)):
             continue
         try:
             parameters[name] = _encode(value, f"parameters.{name}", arrays)
@@ -463,6 +463,8 @@ def _encode(value: Any, name: str, arrays: Arrays) -> Any:
         return {"list" if isinstance(value, list) else "tuple": members}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _encode(v, f"{name}.{key}", arrays) for key, v in value.items()}}
+    if isinstance(value, dict) and all(isinstance(key, int | str) for key in value):
+        return {"pairs": [[key, _encode(v, f"{name}.{key}", arrays)] for key, v in value.items()]}
     raise TypeError(f"it is of {type(value)}")
 
 
@@ -503,7 +505,16 @@ def _decode(value: Any, arrays: Arrays) -> Any:
             word, parameters = content
             if isinstance(word, str) and _is_dict_of(parameters, float):
                 return loss_named(word, **parameters)
+        elif kind == "pairs" and _are_pairs(content):
+            return {key: _decode(v, arrays) for key, v in content}
     raise ValueError(f"its description has an entry this version can't read: {str(value)[:60]}")
+
+
+def _are_pairs(content: Any) -> bool:
+    return isinstance(content, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int | str)
+        for pair in content
+    )
 
 
 def _is_fitted_attribute(name: str) -> bool:

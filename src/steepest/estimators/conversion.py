@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from steepest._validate import Array
 from steepest.estimators.base import NetworkState, require_fitted
 from steepest.estimators.given_layers import Layers, given_layers
+from steepest.losses import LogLoss, Poisson, SquaredError, means
 from steepest.optimizers import Adam, Momentum
 
 
@@ -143,7 +144,7 @@ def _scikit_learns_parameters(estimator: Any, theirs: Any) -> tuple[dict[str, An
     own = [
         name
         for name in _changed(given, type(estimator)())
-        if name not in names and name not in ("n_threads", "callbacks")
+        if name not in (*names, "loss", "n_threads", "callbacks")
     ]
     parameters = _copies(given, names)
     if not isinstance(parameters["activation"], str):
@@ -154,16 +155,13 @@ def _scikit_learns_parameters(estimator: Any, theirs: Any) -> tuple[dict[str, An
     if not isinstance(parameters["alpha"], (int, float, np.number)):
         own.append("alpha")
         del parameters["alpha"]
-    if "loss" in parameters and (word := WORDS.get(type(parameters["loss"]).__name__)):
-        parameters["loss"] = word
-    if parameters.get("loss", "squared_error") not in ("squared_error", "poisson"):
+    known = [SquaredError, Poisson] if "loss" in names else [SquaredError, LogLoss]
+    words = [kind.word for kind in known if means(estimator.loss, kind)]
+    if not words:
         own.append("loss")
-        del parameters["loss"]
+    if "loss" in names:
+        parameters["loss"] = words[0] if words else SquaredError.word
     return parameters, own
-
-
-# What scikit-learn's perceptrons call steepest's loss objects.
-WORDS = {"SquaredError": "squared_error", "Poisson": "poisson"}
 
 
 def _require_output(estimator: Any, theirs: Any) -> None:
@@ -211,6 +209,7 @@ def _network_from(model: Any, converted: Any) -> None:
     if hasattr(model, "classes_"):
         binarizer = model._label_binarizer
         converted._sparse_labels = bool(binarizer.sparse_input_)
+        converted.multilabel_ = binarizer.y_type_.startswith("multilabel")
     curve = getattr(model, "loss_curve_", [])
     unknown = np.full(len(curve), np.nan)
     history = {"loss": np.array(curve), "gradient_norm": unknown, "learning_rate": unknown.copy()}
@@ -270,7 +269,7 @@ def _network_to(estimator: Any, converted: Any) -> None:
     converted._best_coefs, converted._best_intercepts = converted.coefs_, converted.intercepts_
     if hasattr(estimator, "classes_"):
         labels = estimator.classes_
-        if estimator.out_activation_ == "logistic" and estimator.n_outputs_ > 1:
+        if estimator.multilabel_:
             labels = np.eye(estimator.n_outputs_, dtype=int)  # an indicator of several labels
             labels = csr_matrix(labels) if estimator._sparse_labels else labels
         converted._label_binarizer = LabelBinarizer().fit(labels)
@@ -439,16 +438,13 @@ def _require_softmax(model: Any) -> None:
 
 def _require_own_loss(estimator: Any) -> None:
     """Raise if a linear model's loss makes other predictions of X coef + intercept than scikit-learn's class."""
-    loss = getattr(estimator, "loss", None)
-    if loss is None:
-        return
-    word = loss if isinstance(loss, str) else type(loss).__name__
+    loss = getattr(estimator, "loss", SquaredError())
     if hasattr(estimator, "classes_"):
-        if word not in ("log_loss", "LogLoss"):
+        if not means(loss, LogLoss):
             raise ValueError(
                 f"scikit-learn's LogisticRegression has the logistic loss, but loss is {loss!r}"
             )
-    elif word in ("poisson", "Poisson"):
+    elif means(loss, Poisson):
         raise ValueError(
             f"scikit-learn's LinearRegression predicts X coef + intercept, but with loss={loss!r} its exp is the "
             "prediction; sklearn.linear_model.PoissonRegressor is such a model"
@@ -488,7 +484,7 @@ class PolynomialConversion:
                 f"scikit-learn's PolynomialFeatures has monomials alone, but basis is {self.basis_!r}; fit with "
                 "basis='monomial' to convert"
             )
-        degree = self.coef_.size - 1
+        degree = self.coef_.shape[-1] - 1
         # The ends of the domain are all that the scaler asks of its data.
         scaler = preprocessing.MinMaxScaler((-1, 1)).fit(np.reshape(self.domain_, (2, 1)))
         features = preprocessing.PolynomialFeatures(degree).fit(np.zeros((1, 1)))

@@ -238,7 +238,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         domain = (getattr(self, "domain_", None) if self.warm_start else None) or extent
         y_scale = unit_of_targets(loss, y_size, one_pass)
         units = Units(basis, degree, domain, y_scale)
-        l1 *= y_scale ** (1 - loss.degree)  # of coefficients in units of y_scale
+        l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale
         l2 *= y_scale ** (2 - loss.degree)
         theta = self._start(data, units, loss)
         held_out = None
