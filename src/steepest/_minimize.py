@@ -166,8 +166,9 @@ def minimize(
     x0 : array
         Where to start; any shape. float32 stays float32, everything else becomes float64. It is not changed.
     grad : callable, optional
-        Takes the same array, returns the gradient, of its shape. By default central differences are used, at
-        2m calls of ``fun`` for m parameters.
+        Takes the same array, returns the gradient, of its shape. By default the method ``gradient`` of ``fun`` if
+        it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
+        ``fun`` for m parameters.
     optimizer : Optimizer, default ``Adam(0.1)``
         The step.
     schedule : Schedule, optional
@@ -205,6 +206,8 @@ def minimize(
     """
     if not callable(fun):
         raise TypeError(f"fun must be callable, but is {fun!r}")
+    if grad is None and callable(getattr(fun, "gradient", None)):
+        grad = fun.gradient  # type: ignore[attr-defined]
     if grad is not None and not callable(grad):
         raise TypeError(f"grad must be callable or None, but is {grad!r}")
     if callback is not None and not callable(callback):
