@@ -18,7 +18,7 @@ from steepest._validate import (
     is_true,
     numeric_array,
 )
-from steepest.calculus import _central_differences
+from steepest.calculus._differences import central_differences
 from steepest.optimizers import Adam, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import MESSAGES, StopRule, combined_config
@@ -130,7 +130,7 @@ class _ValueAndGradient:
             gradient = np.full(self.shape, np.nan)
             if np.isfinite(value):  # otherwise the descent has diverged here already
                 point = x.astype(np.float64)
-                gradient, _ = _central_differences(self.value, point, require_finite=False)
+                gradient, _ = central_differences(self.value, point, require_finite=False)
         else:
             gradient = np.asarray(self.grad(x))
             if gradient.shape != self.shape:
