@@ -17,8 +17,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import rosen, rosen_der
 from tolerances import tolerance
 
-from steepest import calculus
 from steepest.calculus import (
+    _check,
+    _complex_step,
+    _directions,
+    _gradient,
+    _matrices,
+    _norm,
+    _richardson,
     check_gradient,
     directional_derivative,
     gradient,
@@ -26,6 +32,7 @@ from steepest.calculus import (
     partial_derivative,
     steepest_direction,
 )
+from steepest.calculus._differences import central_differences
 
 EPSILON = np.finfo(np.float64).eps
 # The table's derivation takes |f| <= F and |f'''| <= F / s^3 where the step is eps^(1/3) s, s =
@@ -213,7 +220,7 @@ def test_number_of_evaluations():
         call()
         assert len(f.points) == expected
     f.points.clear()
-    _, counted = calculus._central_differences(f, x)
+    _, counted = central_differences(f, x)
     assert counted == len(f.points) == 14
 
 
@@ -643,7 +650,7 @@ def test_value_that_is_not_finite_names_the_entry():
 
 
 def test_internal_differences_can_let_values_that_are_not_finite_through():
-    result, _ = calculus._central_differences(
+    result, _ = central_differences(
         lambda x: math.inf if x[0] > 1 else x[1], np.array([1.0, 2.0]), require_finite=False
     )
     assert result[0] == math.inf
@@ -696,8 +703,14 @@ def test_exceptions_of_f_pass_through():
 # --- the module -----------------------------------------------------------------------------------
 
 
-def test_examples():
-    assert doctest.testmod(calculus).failed == 0
+@pytest.mark.parametrize(
+    "module",
+    [_check, _complex_step, _directions, _gradient, _matrices, _norm, _richardson],
+)
+def test_examples(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_numpy_is_all_it_needs():

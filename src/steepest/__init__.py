@@ -24,6 +24,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from steepest import (
         calculus,
+        functions,
         kernels,
         losses,
         optimizers,
@@ -56,6 +57,7 @@ __all__ = [
     "available_instruction_sets",
     "build_info",
     "calculus",
+    "functions",
     "get_num_threads",
     "instruction_set",
     "kernels",
@@ -87,6 +89,7 @@ _HOME = {
 }
 _SUBMODULES = (
     "calculus",
+    "functions",
     "kernels",
     "losses",
     "optimizers",

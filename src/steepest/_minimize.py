@@ -18,7 +18,7 @@ from steepest._validate import (
     is_true,
     numeric_array,
 )
-from steepest.calculus import _central_differences
+from steepest.calculus._differences import central_differences
 from steepest.optimizers import Adam, Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import MESSAGES, StopRule, combined_config
@@ -130,7 +130,7 @@ class _ValueAndGradient:
             gradient = np.full(self.shape, np.nan)
             if np.isfinite(value):  # otherwise the descent has diverged here already
                 point = x.astype(np.float64)
-                gradient, _ = _central_differences(self.value, point, require_finite=False)
+                gradient, _ = central_differences(self.value, point, require_finite=False)
         else:
             gradient = np.asarray(self.grad(x))
             if gradient.shape != self.shape:
@@ -166,8 +166,9 @@ def minimize(
     x0 : array
         Where to start; any shape. float32 stays float32, everything else becomes float64. It is not changed.
     grad : callable, optional
-        Takes the same array, returns the gradient, of its shape. By default central differences are used, at
-        2m calls of ``fun`` for m parameters.
+        Takes the same array, returns the gradient, of its shape. By default the method ``gradient`` of ``fun`` if
+        it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
+        ``fun`` for m parameters.
     optimizer : Optimizer, default ``Adam(0.1)``
         The step.
     schedule : Schedule, optional
@@ -205,6 +206,8 @@ def minimize(
     """
     if not callable(fun):
         raise TypeError(f"fun must be callable, but is {fun!r}")
+    if grad is None and callable(getattr(fun, "gradient", None)):
+        grad = fun.gradient  # type: ignore[attr-defined]
     if grad is not None and not callable(grad):
         raise TypeError(f"grad must be callable or None, but is {grad!r}")
     if callback is not None and not callable(callback):
