@@ -3,6 +3,10 @@
 // value.
 #pragma once
 
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
 #include "bindings/arrays.hpp"
 #include "bindings/random_arguments.hpp"
 #include "core/descent.hpp"
@@ -40,37 +44,117 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
 
 inline Schedule schedule_config(const py::dict& d) {
     using Kind = Schedule::Kind;
+    static constexpr std::pair<const char*, Kind> kinds[] = {
+        {"Constant", Kind::constant},
+        {"Step", Kind::step},
+        {"Exponential", Kind::exponential},
+        {"InverseTime", Kind::inverse_time},
+        {"InversePower", Kind::inverse_power},
+        {"Cosine", Kind::cosine},
+        {"MultiStep", Kind::multi_step},
+        {"Warmup", Kind::warmup},
+        {"Polynomial", Kind::polynomial},
+        {"WarmRestarts", Kind::warm_restarts},
+        {"OneCycle", Kind::one_cycle},
+        {"Cyclic", Kind::cyclic},
+        {"Table", Kind::table},
+        {"Sequence", Kind::sequence},
+    };
     Schedule s;
     const auto kind = d["kind"].cast<std::string>();
-    if (kind == "Constant")
-        s.kind = Kind::constant;
-    else if (kind == "Step")
-        s.kind = Kind::step;
-    else if (kind == "Exponential")
-        s.kind = Kind::exponential;
-    else if (kind == "InverseTime")
-        s.kind = Kind::inverse_time;
-    else if (kind == "InversePower")
-        s.kind = Kind::inverse_power;
-    else if (kind == "Cosine")
-        s.kind = Kind::cosine;
-    else
-        throw std::invalid_argument("unknown schedule: " + kind);
-    s.unit = d["unit"].cast<std::string>() == "epoch" ? Schedule::Unit::epoch : Schedule::Unit::step;
+    const auto* const known = std::find_if(std::begin(kinds), std::end(kinds),
+                                           [&](const auto& entry) { return kind == entry.first; });
+    if (known == std::end(kinds)) throw std::invalid_argument("unknown schedule: " + kind);
+    s.kind = known->second;
+    const auto unit = d["unit"].cast<std::string>();
+    s.unit = unit == "epoch"    ? Schedule::Unit::epoch
+             : unit == "sample" ? Schedule::Unit::sample
+                                : Schedule::Unit::step;
     read(d, "every", s.every);
     read(d, "start", s.start);
     read(d, "factor", s.factor);
     read(d, "decay", s.factor);
+    read(d, "power", s.factor);
     read(d, "total", s.total);
     read(d, "warmup", s.warmup);
     read(d, "final", s.final);
+    read(d, "peak", s.peak);
+    read(d, "rise", s.rise);
+    read(d, "linear", s.linear);
+    read(d, "three_phases", s.three_phases);
+    read(d, "period", s.period);
+    read(d, "multiplier", s.multiplier);
+    read(d, "up", s.up);
+    read(d, "down", s.down);
+    read(d, "low", s.start);
+    std::string mode = "triangular";
+    read(d, "mode", mode);
+    s.scale = mode == "triangular2" ? Schedule::Scale::halved
+              : mode == "exp_range" ? Schedule::Scale::decaying
+                                    : Schedule::Scale::constant;
+    if (d.contains("milestones"))
+        for (py::handle at : py::reinterpret_borrow<py::object>(d["milestones"]))
+            s.milestones.push_back(at.cast<Index>());
+    if (d.contains("values")) {
+        const auto values =
+            d["values"].cast<py::array_t<double, py::array::c_style | py::array::forcecast>>();
+        s.values.assign(values.data(), values.data() + values.size());
+    }
+    read(d, "first", s.first);
+    if (d.contains("parts"))
+        for (py::handle part : py::reinterpret_borrow<py::object>(d["parts"]))
+            s.parts.push_back(schedule_config(part.cast<py::dict>()));
+    if ((s.kind == Kind::table && s.values.empty()) ||
+        (s.kind == Kind::sequence && s.parts.size() != s.milestones.size() + 1))
+        throw std::invalid_argument("incomplete schedule: " + kind);
     return s;
+}
+
+// {name of a hyper-parameter: schedule}, of all but the learning rate.
+inline std::vector<HyperSchedule> hyper_schedules(const py::dict& d) {
+    static constexpr std::pair<const char*, double OptimizerConfig::*> parameters[] = {
+        {"momentum", &OptimizerConfig::momentum},
+        {"beta_1", &OptimizerConfig::beta_1},
+        {"beta_2", &OptimizerConfig::beta_2},
+        {"weight_decay", &OptimizerConfig::weight_decay},
+    };
+    std::vector<HyperSchedule> schedules;
+    for (const auto& [name, parameter] : parameters)
+        if (d.contains(name)) schedules.push_back({parameter, schedule_config(d[name].cast<py::dict>())});
+    if (schedules.size() != d.size())
+        throw std::invalid_argument("a hyper-parameter without a schedule of its own");
+    return schedules;
+}
+
+inline Monitor monitor_named(const std::string& name) {
+    return name == "validation_loss"    ? Monitor::validation_loss
+           : name == "validation_score" ? Monitor::validation_score
+                                        : Monitor::loss;
+}
+
+inline PlateauRule plateau_rule(const py::dict& d) {
+    PlateauRule rule;
+    rule.factor = d["factor"].cast<double>();
+    read(d, "patience", rule.patience);
+    read(d, "cooldown", rule.cooldown);
+    read(d, "relative", rule.relative);
+    read(d, "absolute", rule.absolute);
+    read(d, "least", rule.least);
+    rule.monitor = monitor_named(d["monitor"].cast<std::string>());
+    return rule;
 }
 
 inline DescentConfig descent_config(const py::dict& d) {
     DescentConfig c;
     c.optimizer = optimizer_config(d["optimizer"].cast<py::dict>());
     if (d.contains("schedule")) c.schedule = schedule_config(d["schedule"].cast<py::dict>());
+    if (d.contains("hyper_schedules"))
+        c.hyper_schedules = hyper_schedules(d["hyper_schedules"].cast<py::dict>());
+    if (d.contains("plateau")) c.plateau = plateau_rule(d["plateau"].cast<py::dict>());
+    if (d.contains("plateau_state")) {
+        const auto state = d["plateau_state"].cast<std::tuple<double, Index, Index>>();
+        std::tie(c.plateau_state.best, c.plateau_state.stale, c.plateau_state.resting) = state;
+    }
     read(d, "max_steps", c.stop.max_steps);
     read(d, "max_epochs", c.stop.max_epochs);
     read(d, "max_seconds", c.stop.max_seconds);
@@ -81,9 +165,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "relative", c.stop.relative);
     std::string monitor = "loss";
     read(d, "monitor", monitor);
-    c.stop.monitor = monitor == "validation_loss"    ? Monitor::validation_loss
-                     : monitor == "validation_score" ? Monitor::validation_score
-                                                     : Monitor::loss;
+    c.stop.monitor = monitor_named(monitor);
     read(d, "data_factor", c.stop.data_factor);
     read(d, "inclusive", c.stop.inclusive);
     read(d, "divide_rate_by", c.stop.divide_rate_by);
@@ -95,6 +177,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "shuffle_anew", c.shuffle_anew);
     read(d, "by_points", c.by_points);
     read(d, "restore_best", c.restore_best);
+    read(d, "n_rows", c.rows_per_epoch);
     read(d, "first_epoch", c.first_epoch);
     read(d, "first_step", c.first_step);
     read(d, "best", c.best);
@@ -138,6 +221,7 @@ inline py::dict result_dict(const DescentResult& r) {
     d["best"] = r.best;
     d["stale"] = r.stale;
     d["base_rate"] = r.base_rate;
+    d["plateau_state"] = py::make_tuple(r.plateau.best, r.plateau.stale, r.plateau.resting);
     if (r.twister) d["twister"] = twister_tuple(*r.twister);
     d["gradient_is_current"] = r.gradient_is_current;
     d["history"] = history_dict(r.history);

@@ -33,7 +33,7 @@ from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
 from steepest.losses import ClassificationLoss, LogLoss, Poisson, RegressionLoss, check_loss, means
 from steepest.optimizers import Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
 PARAMETERS = """
@@ -86,8 +86,9 @@ PARAMETERS = """
         Limit of function calls of "lbfgs".
     optimizer : Optimizer, optional
         Beyond scikit-learn: any of steepest's; wins over ``solver``.
-    schedule : Schedule, optional
-        Beyond scikit-learn: factor of the learning rate.
+    schedule : Schedule or dict of them, optional
+        Beyond scikit-learn: factor of the learning rate; in a dict, that of each hyper-parameter by its name
+        (:mod:`steepest.schedules`).
     stop : sequence of StopRule, default ()
         Beyond scikit-learn: more stop rules; a ``NoImprovement`` replaces ``tol`` and ``n_iter_no_change``.
     callbacks : sequence, default ()
@@ -223,7 +224,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
@@ -411,7 +412,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
