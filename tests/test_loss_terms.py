@@ -71,6 +71,7 @@ def test_terms_are_the_references(isa, dtype, rng, loss):
     """Values are computed in float64 whatever the dtype, derivatives in it."""
     for shape in SHAPES:
         f, y = entries(rng, loss, shape, dtype)
+        f.flat[::4] = y.flat[::4]  # r = 0, and margins of 0 and 1: the kinks
         value, derivative = loss.value(f, y), loss.derivative(f, y)
         assert value.dtype == F64
         assert derivative.dtype == dtype
