@@ -97,6 +97,7 @@ class Descent {
           slots_(slots),
           patience_(config.stop),
           plateau_(config.plateau, config.plateau_state),
+          optimizer_(config.optimizer),
           beta_1_powers_(config.optimizer.beta_1),
           beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
@@ -241,21 +242,22 @@ class Descent {
     }
 
     OptimizerStep<T> next_step(double rate) {
-        if (!config_.hyper_schedules.empty()) return scheduled_step(rate);
+        if (!config_.hyper_schedules.empty()) [[unlikely]]
+            move_hyper_parameters();
         OptimizerConfig::Corrections corrections;
-        if (config_.optimizer.kind == OptimizerConfig::Kind::adam) {
+        if (optimizer_.kind == OptimizerConfig::Kind::adam) {
             const Index number = config_.first_step + step_ + 1;
             corrections = {1.0 - beta_1_powers_(number), 1.0 - beta_2_powers_(number)};
         }
-        return OptimizerStep<T>(config_.optimizer, rate, corrections, theta_, slots_);
+        return OptimizerStep<T>(optimizer_, rate, corrections, theta_, slots_);
     }
 
-    // A step whose other hyper-parameters are those of this time.
-    [[gnu::noinline]] OptimizerStep<T> scheduled_step(double rate) const {
-        OptimizerConfig optimizer = config_.optimizer;
-        for (const HyperSchedule& scheduled : config_.hyper_schedules)
-            optimizer.*scheduled.parameter *= scheduled.schedule(now());
-        return OptimizerStep<T>(optimizer, rate, config_.first_step + step_ + 1, theta_, slots_);
+    // To their values at this time; Adam's corrections are those of its present betas.
+    [[gnu::noinline]] void move_hyper_parameters() {
+        for (const auto& [parameter, schedule] : config_.hyper_schedules)
+            optimizer_.*parameter = config_.optimizer.*parameter * schedule(now());
+        beta_1_powers_ = Powers(optimizer_.beta_1);
+        beta_2_powers_ = Powers(optimizer_.beta_2);
     }
 
     // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted.
@@ -369,6 +371,7 @@ class Descent {
     T* const* slots_;
     Patience patience_;
     Plateau plateau_;
+    OptimizerConfig optimizer_;  // at the present time
     Powers beta_1_powers_, beta_2_powers_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;

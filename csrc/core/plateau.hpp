@@ -27,7 +27,7 @@ class Plateau {
 
     bool active() const { return rule_.factor > 0; }
     // Whether the rate is to fall now.
-    bool observe(double value) {
+    [[gnu::noinline]] bool observe(double value) {
         const double best = state_.best, magnitude = best < 0 ? -best : best;
         const double relative = best < __builtin_inf() ? rule_.relative * magnitude : 0.0;
         const bool better = value < best - (relative > rule_.absolute ? relative : rule_.absolute);

@@ -2,10 +2,9 @@
 // epochs or the rows done so far. The formulas are those of steepest.schedules, where their sources are.
 #pragma once
 
-#include <algorithm>
 #include <vector>
 
-#include "core/math.hpp"
+#include "core/simd.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -56,110 +55,22 @@ struct Schedule {
     std::vector<Schedule> parts;  // sequence: one more than milestones, each counted from its own
 
     double operator()(Time now) const {
+        if (kind == Kind::constant) return factor;
         return at(unit == Unit::step ? now.step : unit == Unit::epoch ? now.epoch : now.sample);
     }
 
-    double at(Index time) const {
-        const double t = static_cast<double>(time);
-        switch (kind) {
-            case Kind::constant:
-                return factor;
-            case Kind::step:
-                return power(factor, time / static_cast<Index>(every));
-            case Kind::exponential:
-                return every == 1 ? power(factor, time) : exp(t / every * log(factor));
-            case Kind::inverse_time:
-                return 1.0 / (1.0 + factor * t / every);
-            case Kind::inverse_power:
-                return time == 0 ? 1.0 : exp(-factor * log(1.0 + start + t / every));
-            case Kind::cosine:
-                break;
-            default:
-                return piecewise(time);
-        }
-        if (t < warmup) return (t + 1) / warmup;
-        return half_cosine(1.0, final, total > warmup ? (t - warmup) / (total - warmup) : 1.0);
-    }
+    // At a time in the schedule's own unit.
+    double at(Index time) const;
 
   private:
-    // From one factor to another, as progress goes from 0 to 1.
-    static double half_cosine(double from, double to, double progress) {
-        return to + (from - to) * 0.5 * (1.0 + cos_pi(progress < 1.0 ? progress : 1.0));
-    }
-    static double line(double from, double to, double progress) {
-        return from + (to - from) * (progress < 1.0 ? progress : 1.0);
-    }
-
-    Index milestones_passed(Index time) const {
-        return std::upper_bound(milestones.begin(), milestones.end(), time) - milestones.begin();
-    }
-
-    // Those that are made of pieces, out of line.
-    [[gnu::noinline]] double piecewise(Index time) const {
-        const double t = static_cast<double>(time);
-        switch (kind) {
-            case Kind::multi_step:
-                return power(factor, milestones_passed(time));
-            case Kind::warmup:
-                return line(start, final, t / total);
-            case Kind::polynomial:
-                return final + (1.0 - final) * to_the_exponent(t < total ? 1.0 - t / total : 0.0);
-            case Kind::warm_restarts:
-                return warm_restarts(time);
-            case Kind::one_cycle:
-                return one_cycle(t);
-            case Kind::cyclic:
-                return cyclic(time);
-            case Kind::table: {
-                const Index last = static_cast<Index>(values.size()) - 1, i = time - first;
-                return values[static_cast<std::size_t>(i < 0 ? 0 : i < last ? i : last)];
-            }
-            default:
-                break;
-        }
-        const Index i = milestones_passed(time);
-        const Index begin = i > 0 ? milestones[static_cast<std::size_t>(i - 1)] : 0;
-        return parts[static_cast<std::size_t>(i)].at(time - begin);
-    }
-
-    // x^factor for x in [0, 1]; whole exponents without a logarithm.
-    double to_the_exponent(double x) const {
-        if (x == 0) return 0.0;
-        if (factor <= 64 && factor == __builtin_floor(factor)) return power(x, static_cast<Index>(factor));
-        return exp(factor * log(x));
-    }
-
-    double warm_restarts(Index time) const {
-        Index length = period;
-        if (multiplier == 1)
-            time %= length;
-        else
-            for (; time >= length; length *= multiplier) time -= length;
-        return half_cosine(1.0, final, static_cast<double>(time) / static_cast<double>(length));
-    }
-
-    double one_cycle(double t) const {
-        const double top = rise * total - 1, foot = three_phases ? 2 * rise * total - 2 : total - 1;
-        auto between = [&](double from, double to, double begin, double end) {
-            const double progress = end > begin ? (t - begin) / (end - begin) : 1.0;
-            return linear ? line(from, to, progress) : half_cosine(from, to, progress);
-        };
-        if (t <= top) return between(start, peak, 0, top);
-        if (!three_phases) return between(peak, final, top, foot);
-        if (t <= foot) return between(peak, start, top, foot);
-        return between(start, final, foot, total - 1);
-    }
-
-    double cyclic(Index time) const {
-        const Index cycle = time / (up + down), phase = time % (up + down);
-        const double height = phase <= up
-                                  ? static_cast<double>(phase) / static_cast<double>(up)
-                                  : static_cast<double>(up + down - phase) / static_cast<double>(down);
-        const double size = scale == Scale::halved     ? power(0.5, cycle)
-                            : scale == Scale::decaying ? power(factor, time)
-                                                       : 1.0;
-        return start + (1.0 - start) * height * size;
-    }
+    Index milestones_passed(Index time) const;
+    double cosine(double t) const;
+    double polynomial(double t) const;
+    double warm_restarts(Index time) const;
+    double one_cycle(double t) const;
+    double cyclic(Index time) const;
+    double table(Index time) const;
+    double sequence(Index time) const;
 };
 
 }  // namespace steepest::STEEPEST_ISA

@@ -387,8 +387,8 @@ class WarmRestarts(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_integer("period", self.period, low=1)
-        check_integer("multiplier", self.multiplier, low=1)
+        check_integer("period", self.period, low=1, high=2**31)
+        check_integer("multiplier", self.multiplier, low=1, high=2**31)
         check_number("final", self.final, low=0.0, finite=True)
 
     def _factors(self, t: Floats) -> Floats:
@@ -514,9 +514,9 @@ class Cyclic(Schedule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_integer("up", self.up, low=1)
+        check_integer("up", self.up, low=1, high=2**31)
         if self.down is not None:
-            check_integer("down", self.down, low=1)
+            check_integer("down", self.down, low=1, high=2**31)
         check_number("low", self.low, low=0.0, finite=True)
         check_choice("mode", self.mode, ("triangular", "triangular2", "exp_range"))
         check_number("decay", self.decay, above=0.0, finite=True)
