@@ -18,7 +18,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import to_hex  # noqa: E402
 
-from steepest import plot  # noqa: E402
+from steepest import plot, schedules  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -561,6 +561,29 @@ def test_schedule_draws_its_preview():
     assert plot.schedule(other, 6, ax=ax) is ax
     assert legend_texts(ax) == ["Halving", "SimpleNamespace"]
     assert len({line.get_color() for line in ax.get_lines()}) == 2
+
+
+def test_schedules_of_several_hyper_parameters_are_drawn_together():
+    both = {
+        "learning_rate": schedules.OneCycle(50),
+        "momentum": schedules.OneCycle(50, start=1, peak=0.9, final=1),
+    }
+    ax = plot.schedule(both, 50)
+    for line, schedule in zip(ax.get_lines(), both.values(), strict=True):
+        assert_array_equal(line.get_ydata(), schedule.preview(50))
+    assert legend_texts(ax) == ["learning_rate", "momentum"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "factor")
+    with pytest.raises(ValueError, match=r"must have one unit .* but have epoch and step"):
+        plot.schedule({**both, "momentum": Halving()}, 5)
+    with pytest.raises(ValueError, match="none: it is empty"):
+        plot.schedule({}, 5)
+
+
+def test_a_plateau_is_drawn_from_what_it_monitors():
+    ax = plot.schedule(schedules.Plateau(0.5, patience=0), [3.0, 2.0, 2.0, 2.0])
+    (line,) = ax.get_lines()
+    assert_array_equal(line.get_xydata(), [[0, 1], [1, 1], [2, 1], [3, 0.5]])
+    assert ax.get_xlabel() == "epoch"
 
 
 def test_schedule_refuses():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import FrozenInstanceError
+from itertools import pairwise
 
 import mpmath
 import numpy as np
@@ -12,7 +13,21 @@ import pytest
 from tolerances import assert_close
 
 from steepest import _native
-from steepest.schedules import Constant, Cosine, Exponential, InverseTime, Step
+from steepest.schedules import (
+    Constant,
+    Cosine,
+    Cyclic,
+    Exponential,
+    InverseTime,
+    MultiStep,
+    OneCycle,
+    Polynomial,
+    Sequence,
+    Step,
+    Table,
+    WarmRestarts,
+    Warmup,
+)
 
 F64 = np.float64
 N = 300
@@ -35,7 +50,39 @@ ALL = [
     Cosine(200, warmup=40, final=0.1),
     Cosine(2, warmup=1, final=2.0),
     Cosine(1000, warmup=999),
+    Constant(0.3),
+    MultiStep((1,), 0.25),
+    MultiStep((0, 7, 8, 150), 0.7),
+    Warmup(1),
+    Warmup(40, start=0.25),
+    Warmup(333, start=2.0, final=0.1),
+    Polynomial(200),
+    Polynomial(250, power=3, final=0.1),
+    Polynomial(299, power=0.5),
+    Polynomial(400, power=2.7, final=0.01),
+    WarmRestarts(1),
+    WarmRestarts(50, final=0.2),
+    WarmRestarts(10, multiplier=2),
+    WarmRestarts(7, multiplier=3, final=0.5),
+    OneCycle(2),
+    OneCycle(10, rise=0.1),
+    OneCycle(250),
+    OneCycle(250, rise=0.45, start=0.5, peak=2.0, final=0.1, linear=True),
+    OneCycle(250, rise=0.4, three_phases=True),
+    OneCycle(400, rise=0.5, three_phases=True, linear=True),
+    Cyclic(1),
+    Cyclic(40, low=0.0),
+    Cyclic(13, 40, mode="triangular2"),
+    Cyclic(13, 4, mode="exp_range", decay=0.99),
+    Cyclic(20, low=1.125),
+    Table((0.5, 0.25, 1.0, 0.0)),
+    Sequence((Exponential(0.9),), ()),
+    Sequence((Warmup(20), Exponential(0.98)), (20,)),
+    Sequence(
+        (Warmup(5), Sequence((Cosine(60), WarmRestarts(25, 2)), (60,)), Constant(0.1)), (5, 200)
+    ),
 ]
+COSINES = (Cosine, WarmRestarts, OneCycle, Sequence)  # 1 + cos cancels at the end
 
 
 @pytest.fixture(params=ALL, ids=repr)
@@ -45,26 +92,77 @@ def schedule(request):
 
 def exact(schedule, t):
     """Compute the factor at time t from the definition, to 100 bits."""
-    name = type(schedule).__name__
     with mpmath.workprec(100):
-        if name == "Constant":
-            return 1.0
-        if name == "Step":
-            return float(mpmath.mpf(schedule.factor) ** (t // schedule.every))
-        if name == "Exponential":
-            return float(mpmath.mpf(schedule.decay) ** (mpmath.mpf(t) / schedule.every))
-        if name == "InverseTime":
-            return float(1 / (1 + mpmath.mpf(schedule.decay) * t / schedule.every))
-        w, total, final = schedule.warmup, schedule.total, mpmath.mpf(schedule.final)
-        if t < w:
-            return float(mpmath.mpf(t + 1) / w)
-        u = min(mpmath.mpf(1), mpmath.mpf(t - w) / (total - w))
-        return float(final + (1 - final) * (1 + mpmath.cos(mpmath.pi * u)) / 2)
+        return float(DEFINITIONS[type(schedule).__name__](schedule, t))
+
+
+def between(start, final, progress, linear=False):
+    progress = min(mpmath.mpf(1), progress)
+    weight = 1 - progress if linear else (1 + mpmath.cos(mpmath.pi * progress)) / 2
+    return weight * mpmath.mpf(start) + (1 - weight) * mpmath.mpf(final)
+
+
+def exact_cosine(s, t):
+    if t < s.warmup:
+        return mpmath.mpf(t + 1) / s.warmup
+    return between(1, s.final, mpmath.mpf(t - s.warmup) / (s.total - s.warmup))
+
+
+def exact_restarts(s, t):
+    length = s.period
+    while t >= length:
+        t -= length
+        length *= s.multiplier
+    return between(1, s.final, mpmath.mpf(t) / length)
+
+
+def exact_one_cycle(s, t):
+    # r T in float64: whether a phase ends at t or just after it is part of the definition.
+    top, end = s.rise * s.total - 1, s.total - 1
+    corners = [(0.0, s.start), (top, s.peak), (end, s.final)]
+    if s.three_phases:
+        corners.insert(2, (2 * top, s.start))
+    phases = list(pairwise(corners))
+    (a, low), (b, high) = next((p for p in phases if t <= p[1][0]), phases[-1])
+    progress = (mpmath.mpf(t) - a) / (mpmath.mpf(b) - a) if b > a else 1
+    return between(low, high, progress, s.linear)
+
+
+def exact_cyclic(s, t):
+    down = s.up if s.down is None else s.down
+    cycle, phase = divmod(t, s.up + down)
+    height = mpmath.mpf(phase) / s.up if phase <= s.up else 1 - mpmath.mpf(phase - s.up) / down
+    sizes = {"triangular2": mpmath.mpf(0.5) ** cycle, "exp_range": mpmath.mpf(s.decay) ** t}
+    return s.low + (1 - mpmath.mpf(s.low)) * height * sizes.get(s.mode, 1)
+
+
+def exact_sequence(s, t):
+    begin = max((m for m in s.milestones if m <= t), default=0)
+    return exact(s.schedules[sum(m <= t for m in s.milestones)], t - begin)
+
+
+DEFINITIONS = {
+    "Constant": lambda s, t: s.factor,
+    "Step": lambda s, t: mpmath.mpf(s.factor) ** (t // s.every),
+    "Exponential": lambda s, t: mpmath.mpf(s.decay) ** (mpmath.mpf(t) / s.every),
+    "InverseTime": lambda s, t: 1 / (1 + mpmath.mpf(s.decay) * t / s.every),
+    "Cosine": exact_cosine,
+    "MultiStep": lambda s, t: mpmath.mpf(s.factor) ** sum(m <= t for m in s.milestones),
+    "Warmup": lambda s, t: between(s.start, s.final, mpmath.mpf(t) / s.total, linear=True),
+    "Polynomial": lambda s, t: (
+        s.final + (1 - mpmath.mpf(s.final)) * (1 - mpmath.mpf(min(t, s.total)) / s.total) ** s.power
+    ),
+    "WarmRestarts": exact_restarts,
+    "OneCycle": exact_one_cycle,
+    "Cyclic": exact_cyclic,
+    "Table": lambda s, t: s.values[min(t, len(s.values) - 1)],
+    "Sequence": exact_sequence,
+}
 
 
 def test_python_against_the_definition(schedule):
     desired = [exact(schedule, t) for t in range(N)]
-    scale = 1.0 if isinstance(schedule, Cosine) else None  # 1 + cos cancels at the end
+    scale = 1.0 if isinstance(schedule, COSINES) else None
     assert_close(schedule.preview(N), desired, F64, "steps", N, scale=scale)
 
 
@@ -73,7 +171,7 @@ def test_compiled_against_the_definition(isa, schedule):
     factors = _native.core.schedule_factors(schedule.config(), N)
     desired = [exact(schedule, t) for t in range(N)]
     for t in range(N):
-        scale = 1.0 if isinstance(schedule, Cosine) else abs(desired[t])
+        scale = 1.0 if isinstance(schedule, COSINES) else abs(desired[t])
         assert_close(factors[t], desired[t], F64, "steps", t + 1, scale=scale, name=f"t = {t}")
 
 

@@ -75,7 +75,7 @@ void bind_optimizers(py::module_& m) {
     m.def("schedule_factors", [](const py::dict& schedule, Index n) {
         const Schedule s = schedule_config(schedule);
         py::array_t<double> factors(n);
-        for (Index t = 0; t < n; ++t) factors.mutable_at(t) = s(t, t);
+        for (Index t = 0; t < n; ++t) factors.mutable_at(t) = s.at(t);
         return factors;
     });
 }

@@ -3,16 +3,14 @@
 // value.
 #pragma once
 
+#include <tuple>
+
 #include "bindings/arrays.hpp"
 #include "bindings/random_arguments.hpp"
+#include "bindings/schedule_arguments.hpp"
 #include "core/descent.hpp"
 
 namespace steepest::STEEPEST_ISA {
-
-template <class V>
-void read(const py::dict& from, const char* key, V& value) {
-    if (from.contains(key)) value = from[key].cast<V>();
-}
 
 inline OptimizerConfig optimizer_config(const py::dict& d) {
     using Kind = OptimizerConfig::Kind;
@@ -38,39 +36,17 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     return c;
 }
 
-inline Schedule schedule_config(const py::dict& d) {
-    using Kind = Schedule::Kind;
-    Schedule s;
-    const auto kind = d["kind"].cast<std::string>();
-    if (kind == "Constant")
-        s.kind = Kind::constant;
-    else if (kind == "Step")
-        s.kind = Kind::step;
-    else if (kind == "Exponential")
-        s.kind = Kind::exponential;
-    else if (kind == "InverseTime")
-        s.kind = Kind::inverse_time;
-    else if (kind == "InversePower")
-        s.kind = Kind::inverse_power;
-    else if (kind == "Cosine")
-        s.kind = Kind::cosine;
-    else
-        throw std::invalid_argument("unknown schedule: " + kind);
-    s.unit = d["unit"].cast<std::string>() == "epoch" ? Schedule::Unit::epoch : Schedule::Unit::step;
-    read(d, "every", s.every);
-    read(d, "start", s.start);
-    read(d, "factor", s.factor);
-    read(d, "decay", s.factor);
-    read(d, "total", s.total);
-    read(d, "warmup", s.warmup);
-    read(d, "final", s.final);
-    return s;
-}
-
 inline DescentConfig descent_config(const py::dict& d) {
     DescentConfig c;
     c.optimizer = optimizer_config(d["optimizer"].cast<py::dict>());
     if (d.contains("schedule")) c.schedule = schedule_config(d["schedule"].cast<py::dict>());
+    if (d.contains("hyper_schedules"))
+        c.hyper_schedules = hyper_schedules(d["hyper_schedules"].cast<py::dict>());
+    if (d.contains("plateau")) c.plateau = plateau_rule(d["plateau"].cast<py::dict>());
+    if (d.contains("plateau_state")) {
+        const auto state = d["plateau_state"].cast<std::tuple<double, Index, Index>>();
+        std::tie(c.plateau_state.best, c.plateau_state.stale, c.plateau_state.resting) = state;
+    }
     read(d, "max_steps", c.stop.max_steps);
     read(d, "max_epochs", c.stop.max_epochs);
     read(d, "max_seconds", c.stop.max_seconds);
@@ -81,9 +57,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "relative", c.stop.relative);
     std::string monitor = "loss";
     read(d, "monitor", monitor);
-    c.stop.monitor = monitor == "validation_loss"    ? Monitor::validation_loss
-                     : monitor == "validation_score" ? Monitor::validation_score
-                                                     : Monitor::loss;
+    c.stop.monitor = monitor_named(monitor);
     read(d, "data_factor", c.stop.data_factor);
     read(d, "inclusive", c.stop.inclusive);
     read(d, "divide_rate_by", c.stop.divide_rate_by);
@@ -95,6 +69,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "shuffle_anew", c.shuffle_anew);
     read(d, "by_points", c.by_points);
     read(d, "restore_best", c.restore_best);
+    read(d, "n_rows", c.rows_per_epoch);
     read(d, "first_epoch", c.first_epoch);
     read(d, "first_step", c.first_step);
     read(d, "best", c.best);
@@ -138,6 +113,7 @@ inline py::dict result_dict(const DescentResult& r) {
     d["best"] = r.best;
     d["stale"] = r.stale;
     d["base_rate"] = r.base_rate;
+    d["plateau_state"] = py::make_tuple(r.plateau.best, r.plateau.stale, r.plateau.resting);
     if (r.twister) d["twister"] = twister_tuple(*r.twister);
     d["gradient_is_current"] = r.gradient_is_current;
     d["history"] = history_dict(r.history);

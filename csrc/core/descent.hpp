@@ -21,15 +21,25 @@
 #include "core/batches.hpp"
 #include "core/interrupt.hpp"
 #include "core/optimizers.hpp"
+#include "core/plateau.hpp"
 #include "core/schedules.hpp"
 #include "core/stopping.hpp"
 #include "core/views.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
+// The schedule of another hyper-parameter: its value is that of the optimizer times the factor.
+struct HyperSchedule {
+    double OptimizerConfig::* parameter;
+    Schedule schedule;
+};
+
 struct DescentConfig {
     OptimizerConfig optimizer;
-    Schedule schedule;
+    Schedule schedule;  // of the learning rate
+    std::vector<HyperSchedule> hyper_schedules;
+    PlateauRule plateau;
+    PlateauState plateau_state;
     StopRules stop;
     Index batch_size = 0;  // 0: all rows
     bool shuffle = false;
@@ -38,6 +48,7 @@ struct DescentConfig {
     bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
+    Index rows_per_epoch = 0;   // for schedules by the sample
     Index first_epoch = 0;      // counters go on from an earlier run
     Index first_step = 0;
     double best = __builtin_inf();  // and so does patience
@@ -64,6 +75,7 @@ struct DescentResult {
     Status status = Status::max_steps;
     Index n_steps = 0, n_epochs = 0, n_evaluations = 0, best_epoch = -1, stale = 0;
     double best = __builtin_inf(), base_rate = 0;
+    PlateauState plateau;
     std::optional<MersenneTwister::State> twister;
     bool gradient_is_current = false;  // the gradient is that of the returned parameters
     std::vector<Record> history;
@@ -84,6 +96,8 @@ class Descent {
           gradient_(gradient),
           slots_(slots),
           patience_(config.stop),
+          plateau_(config.plateau, config.plateau_state),
+          optimizer_(config.optimizer),
           beta_1_powers_(config.optimizer.beta_1),
           beta_2_powers_(config.optimizer.beta_2),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
@@ -102,6 +116,7 @@ class Descent {
         result_.best = patience_.best();
         result_.stale = patience_.stale();
         result_.base_rate = base_rate_;
+        result_.plateau = plateau_.state();
         result_.twister = batches_.twister();
         const bool has_best = config_.restore_best && result_.best_epoch >= 0;
         if (result_.status == Status::diverged || has_best) {
@@ -147,6 +162,7 @@ class Descent {
         if (config_.shuffle && interrupt_.tick(static_cast<double>(objective_.n_rows())))
             return end(Status::interrupted);
         EpochMean mean;
+        sample_ = (config_.first_epoch + epoch_) * config_.rows_per_epoch;
         keep_start();
         const Index count = batches_.count();
         for (Index b = 0; b < count; ++b) {
@@ -174,6 +190,7 @@ class Descent {
                 continue;
             }
             ++step_;
+            sample_ += rows.count;
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
             if (late) return close_epoch(mean, rate) && close(Status::max_seconds);
@@ -205,9 +222,8 @@ class Descent {
         return loss;
     }
 
-    double learning_rate() const {
-        return base_rate_ * config_.schedule(config_.first_step + step_, config_.first_epoch + epoch_);
-    }
+    double learning_rate() const { return base_rate_ * config_.schedule(now()); }
+    Schedule::Time now() const { return {config_.first_step + step_, config_.first_epoch + epoch_, sample_}; }
 
     // Of the subgradient of the least norm, if there is an L1 penalty.
     double gradient_norm() const {
@@ -226,12 +242,22 @@ class Descent {
     }
 
     OptimizerStep<T> next_step(double rate) {
+        if (!config_.hyper_schedules.empty()) [[unlikely]]
+            move_hyper_parameters();
         OptimizerConfig::Corrections corrections;
-        if (config_.optimizer.kind == OptimizerConfig::Kind::adam) {
+        if (optimizer_.kind == OptimizerConfig::Kind::adam) {
             const Index number = config_.first_step + step_ + 1;
             corrections = {1.0 - beta_1_powers_(number), 1.0 - beta_2_powers_(number)};
         }
-        return OptimizerStep<T>(config_.optimizer, rate, corrections, theta_, slots_);
+        return OptimizerStep<T>(optimizer_, rate, corrections, theta_, slots_);
+    }
+
+    // To their values at this time; Adam's corrections are those of its present betas.
+    [[gnu::noinline]] void move_hyper_parameters() {
+        for (const auto& [parameter, schedule] : config_.hyper_schedules)
+            optimizer_.*parameter = config_.optimizer.*parameter * schedule(now());
+        beta_1_powers_ = Powers(optimizer_.beta_1);
+        beta_2_powers_ = Powers(optimizer_.beta_2);
     }
 
     // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted.
@@ -284,6 +310,7 @@ class Descent {
         result_.gradient_is_current = config_.by_points;
 
         patience_.observe(monitored(record, mean));
+        const bool on_plateau = plateau_.active() && plateau_.observe(monitored_by_plateau(record));
         if (patience_.is_best()) {
             keep_best();
             result_.best_epoch = record.epoch;
@@ -299,6 +326,7 @@ class Descent {
             base_rate_ /= config_.stop.divide_rate_by;
             patience_.start_over();
         }
+        if (on_plateau) base_rate_ = plateau_.lowered(base_rate_, config_.optimizer.learning_rate);
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
         if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
             return close(Status::interrupted);
@@ -323,6 +351,17 @@ class Descent {
         }
     }
 
+    double monitored_by_plateau(const Record& record) const {
+        switch (config_.plateau.monitor) {
+            case Monitor::validation_loss:
+                return record.validation_loss;
+            case Monitor::validation_score:
+                return -record.validation_score;
+            default:
+                return record.loss;
+        }
+    }
+
     Objective& objective_;
     const DescentConfig& config_;
     Interrupt& interrupt_;
@@ -331,11 +370,14 @@ class Descent {
     T* gradient_;
     T* const* slots_;
     Patience patience_;
+    Plateau plateau_;
+    OptimizerConfig optimizer_;  // at the present time
     Powers beta_1_powers_, beta_2_powers_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;
     Index step_ = 0, epoch_ = 0;
+    Index sample_ = 0;  // rows seen before the step, those of earlier descents too
     double base_rate_;
 };
 

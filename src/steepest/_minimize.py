@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest import _native
+from steepest._schedule_config import check_schedule, with_schedules
 from steepest._validate import (
     Array,
     check_finite,
@@ -20,7 +21,7 @@ from steepest._validate import (
 )
 from steepest.calculus._differences import central_differences
 from steepest.optimizers import Adam, Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import MESSAGES, StopRule, combined_config
 
 __all__ = ["MinimizeResult", "Point", "minimize"]
@@ -150,7 +151,7 @@ def minimize(
     x0: ArrayLike,
     grad: Callable[[Array], Any] | None = None,
     optimizer: Optimizer | None = None,
-    schedule: Schedule | None = None,
+    schedule: ScheduleLike | None = None,
     max_steps: int = 10_000,
     gtol: float = 1e-8,
     stop: Iterable[StopRule] = (),
@@ -171,8 +172,8 @@ def minimize(
         ``fun`` for m parameters.
     optimizer : Optimizer, default ``Adam(0.1)``
         The step.
-    schedule : Schedule, optional
-        Factor of the learning rate over the steps.
+    schedule : Schedule or dict of them, optional
+        Factor of the learning rate over the steps; in a dict, that of each hyper-parameter by its name.
     max_steps : int, default 10000
         Limit of steps.
     gtol : float, default 1e-8
@@ -237,9 +238,8 @@ def minimize(
     if config.get("monitor", "loss") != "loss":
         raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
     if schedule is not None:
-        if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be one of steepest.schedules, but is {schedule!r}")
-        config["schedule"] = schedule.config()
+        config["schedule"] = check_schedule(schedule, optimizer, validated=False)
+        config = with_schedules(config)
 
     function = _ValueAndGradient(fun, grad, start)
     x = start.reshape(-1)

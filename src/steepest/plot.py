@@ -414,18 +414,19 @@ def overfitting(
     return panels
 
 
-def schedule(schedule: Any, n: int, ax: Axes | None = None) -> Axes:
-    """Draw the first ``n`` values of a learning rate schedule.
+def schedule(schedule: Any, n: int | ArrayLike, ax: Axes | None = None) -> Axes:
+    """Draw the first ``n`` values of a schedule, or of those of several hyper-parameters.
 
     Draw another on the same axes to compare the two.
 
     Parameters
     ----------
-    schedule : schedule
+    schedule : schedule, or dict of them
         One of `steepest.schedules`, or anything with ``preview(n)``, the factors of the learning
-        rate at 0, ..., n - 1.
-    n : int
-        How many steps or epochs, by the schedule's own ``unit``.
+        rate at 0, ..., n - 1. Of a dict, one line for each hyper-parameter, labelled with its name.
+    n : int, or array of shape (n,)
+        How many steps, epochs or samples, by the schedule's own ``unit``. For a `Plateau` the
+        values that it monitors, one for each epoch.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
 
@@ -440,30 +441,36 @@ def schedule(schedule: Any, n: int, ax: Axes | None = None) -> Axes:
     TypeError
         If ``schedule`` has no ``preview``, or ``ax`` is not a matplotlib Axes.
     ValueError
-        If ``n`` is not a positive integer, or the preview has another length.
+        If ``n`` is not a positive integer, or the preview has another length, or the schedules of a
+        dict have more than one unit.
     """
-    if not callable(getattr(schedule, "preview", None)):
-        raise TypeError(
-            f"schedule must have a method preview(n), as those of steepest.schedules do; got "
-            f"{type(schedule).__name__}"
+    several = isinstance(schedule, Mapping)
+    curves = [
+        (str(name) if several else type(part).__name__, *_read_schedule(part, n))
+        for name, part in (schedule.items() if several else (("", schedule),))
+    ]
+    units = {unit for _, unit, _ in curves}
+    if len(units) != 1:
+        raise ValueError(
+            "the schedules of a dict must have one unit to be drawn on one axis, but have "
+            f"{' and '.join(sorted(units)) or 'none: it is empty'}"
         )
-    n = _at_least("n", n, 1)
-    factors = _vector("schedule.preview(n)", schedule.preview(n), size=n)
     with _style():
         ax = _axes(ax)
-        [(colour, line_style)] = _unused_styles(ax, 1)
-        _line(
-            ax,
-            np.arange(n, dtype=np.float64),
-            factors,
-            color=colour,
-            linestyle=line_style,
-            drawstyle="steps-post",  # the factor holds for the whole step
-            label=type(schedule).__name__,
-        )
-        unit = getattr(schedule, "unit", None)
-        ax.set_xlabel(unit if isinstance(unit, str) else "step")
-        ax.set_ylabel("learning rate factor")
+        for (label, unit, factors), (colour, line_style) in zip(
+            curves, _unused_styles(ax, len(curves)), strict=True
+        ):
+            _line(
+                ax,
+                np.arange(factors.size, dtype=np.float64),
+                factors,
+                color=colour,
+                linestyle=line_style,
+                drawstyle="steps-post",  # the factor holds for the whole step
+                label=label,
+            )
+            ax.set_xlabel(unit)
+        ax.set_ylabel("factor" if several else "learning rate factor")
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         if len(ax.get_lines()) > 1:
             _legend(ax)
@@ -471,6 +478,19 @@ def schedule(schedule: Any, n: int, ax: Axes | None = None) -> Axes:
 
 
 # --- reading what was given -----------------------------------------------------------------------
+
+
+def _read_schedule(schedule: Any, n: Any) -> tuple[str, FloatArray]:
+    """Return the unit of a schedule and its factors."""
+    if not callable(getattr(schedule, "preview", None)):
+        raise TypeError(
+            f"schedule must have a method preview(n), as those of steepest.schedules do; got "
+            f"{type(schedule).__name__}"
+        )
+    size = _at_least("n", n, 1) if np.ndim(n) == 0 else np.size(n)
+    unit = getattr(schedule, "unit", None)
+    factors = _vector("schedule.preview(n)", schedule.preview(n), size=size)
+    return unit if isinstance(unit, str) else "step", factors
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from steepest import _native
+from steepest._schedule_config import check_schedule, with_schedules
 from steepest._validate import (
     FLOATS,
     Array,
@@ -36,7 +37,7 @@ from steepest.estimators.sparse import (
     sparse_rows,
 )
 from steepest.optimizers import Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import MESSAGES, StopRule, combined_config
 
 FLOAT_TYPES = (np.float64, np.float32)
@@ -265,14 +266,14 @@ class ShuffleStream:
 
 def descent_config(
     optimizer: Optimizer,
-    schedule: Schedule | None,
+    schedule: ScheduleLike | None,
     stop: Iterable[StopRule],
     defaults: dict[str, Any],
     *,
     validated: bool = True,
     **settings: Any,
 ) -> dict[str, Any]:
-    """Return the whole configuration of a descent as the compiled core reads it."""
+    """Return the whole configuration of a descent; `with_schedules` makes of it what the core reads."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer must be one of steepest's, such as steepest.Adam(1e-3), but is {optimizer!r}"
@@ -289,9 +290,7 @@ def descent_config(
         )
     config["restore_best"] = config.get("monitor", "loss") != "loss"
     if schedule is not None:
-        if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be one of steepest.schedules, but is {schedule!r}")
-        config["schedule"] = schedule.config()
+        config["schedule"] = check_schedule(schedule, optimizer, validated=validated)
     return config
 
 
@@ -308,6 +307,7 @@ def network_descent(
     Its lists are emptied meanwhile, so that arrays which nobody else holds take no memory.
     """
     config = {**config, "first_step": state.n_steps, "first_epoch": state.n_epochs}
+    config = with_schedules(config, training.X)
     result: dict[str, Any] = _native.core.network_descent(
         state.weights,
         state.biases,

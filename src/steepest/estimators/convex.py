@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from steepest import _native
+from steepest._schedule_config import with_schedules
 from steepest._validate import Array, check_integer, check_number
 from steepest.estimators.base import (
     check_threads,
@@ -29,7 +30,7 @@ from steepest.estimators.parameters import check_random_state_parameter
 from steepest.estimators.penalties import elastic_net
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule, combined_config
 
 
@@ -43,7 +44,7 @@ class ConvexModel(CallbackSupport, BaseEstimator):
     # set by the subclasses' __init__
     learning_rate: float | str
     optimizer: Optimizer | None
-    schedule: Schedule | None
+    schedule: ScheduleLike | None
     stop: Sequence[StopRule]
     batch_size: int | None
     shuffle: bool
@@ -91,6 +92,7 @@ class ConvexModel(CallbackSupport, BaseEstimator):
             shuffle=bool(self.shuffle) and not full,
             seed=random_seed(check_random_state(self.random_state)),
             by_points=full,
+            n_rows=X.shape[0],
             n_threads=check_threads(self.n_threads),
             validated=validated,
         )
@@ -179,7 +181,14 @@ def moments_descent(
     """Run the compiled descent on the moments of the data; theta, (outputs, features), changes in place."""
     slots = [np.zeros_like(theta) for _ in optimizer.slots]
     result: dict[str, Any] = _native.core.moments_descent(
-        theta, slots, moments, validation, l1, l2, config, on_record
+        theta,
+        slots,
+        moments,
+        validation,
+        l1,
+        l2,
+        with_schedules(config),
+        on_record,
     )
     return result
 

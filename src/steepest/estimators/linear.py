@@ -43,7 +43,7 @@ from steepest.estimators.quadratic import (
 from steepest.estimators.sparse import Inputs, SparseRows
 from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss, means
 from steepest.optimizers import SGD, Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
 
@@ -90,8 +90,9 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         the best coefficients once ``tol`` is what is left of the rate.
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
-    schedule : Schedule, optional
-        Factor of the learning rate.
+    schedule : Schedule or dict of them, optional
+        Factor of the learning rate; in a dict, that of each hyper-parameter by its name
+        (:mod:`steepest.schedules`).
     stop : sequence of StopRule, default ()
         More stop rules.
     batch_size : int, optional
@@ -184,7 +185,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         loss: str | RegressionLoss = "squared_error",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         batch_size: int | None = None,
         shuffle: bool = True,

@@ -52,7 +52,7 @@ from steepest.losses import (
     means,
 )
 from steepest.optimizers import SGD, Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
 
@@ -154,7 +154,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         loss: str | ClassificationLoss = "log_loss",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         batch_size: int | None = None,
         shuffle: bool = True,

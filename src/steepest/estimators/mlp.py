@@ -41,7 +41,7 @@ from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
 from steepest.losses import ClassificationLoss, LogLoss, RegressionLoss, check_loss
 from steepest.optimizers import Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
 
@@ -133,7 +133,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
@@ -319,7 +319,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,

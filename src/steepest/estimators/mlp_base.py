@@ -56,8 +56,11 @@ from steepest.estimators.prediction import answers
 from steepest.estimators.progress import Progress
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import NoImprovement, StopRule, rules_of
+
+# What of the learning rate a descent that goes on begins with.
+RATE_STATE = ("base_rate", "plateau_state")
 
 
 def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
@@ -98,7 +101,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         callbacks: Sequence[Any] = (),
         n_threads: int | None = None,
@@ -387,6 +390,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             batch_size=min(batch, rows),
             shuffle=bool(self.shuffle),
             by_points=False,
+            n_rows=rows,
             n_threads=check_threads(self.n_threads),
             validated=validation is not None,
         )
@@ -494,7 +498,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             "state": state,
             "early_stopping": self.early_stopping,
             "optimizer": optimizer,
-            **{key: result[key] for key in ("best", "stale", "base_rate")},
+            **{key: result[key] for key in ("best", "stale", *RATE_STATE)},
         }
 
     def _finish(
@@ -597,7 +601,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         random_state: np.random.RandomState,
         first: bool,
     ) -> tuple[NetworkState, dict[str, Any]]:
-        """Return the state, and the entry of the configuration with which a divided rate goes on."""
+        """Return the state, and the entries of the configuration with which a lowered rate goes on."""
         if first:
             return self._start(X, targets, random_state, keep=False), {}
         layers = given_layers(self)
@@ -613,7 +617,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         if resume is not None and resume["optimizer"] == optimizer:
             state = resumed(resume["state"], layers, X.dtype)
             if state is not None:
-                return state, {"base_rate": resume["base_rate"]}
+                return state, {key: resume[key] for key in RATE_STATE if key in resume}
         return NetworkState(*as_plain(layers, X.dtype)), {}
 
     def _lbfgs(self, state: NetworkState, training: Data, watch: Watch) -> dict[str, Any]:

@@ -50,8 +50,9 @@ PARAMETERS = """
         Limit of function calls of "lbfgs".
     optimizer : Optimizer, optional
         Beyond scikit-learn: any of steepest's; wins over ``solver``.
-    schedule : Schedule, optional
-        Beyond scikit-learn: factor of the learning rate.
+    schedule : Schedule or dict of them, optional
+        Beyond scikit-learn: factor of the learning rate; in a dict, that of each hyper-parameter by its name
+        (:mod:`steepest.schedules`).
     stop : sequence of StopRule, default ()
         Beyond scikit-learn: more stop rules; a ``NoImprovement`` replaces ``tol`` and ``n_iter_no_change``.
     callbacks : sequence, default ()

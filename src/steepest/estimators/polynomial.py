@@ -44,7 +44,7 @@ from steepest.estimators.quadratic import (
 )
 from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss
 from steepest.optimizers import Optimizer
-from steepest.schedules import Schedule
+from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
 # Points, the range of x, the size of y, and whether y was given as (n, K).
@@ -124,7 +124,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         loss: str | RegressionLoss = "squared_error",
         learning_rate: float | str = "auto",
         optimizer: Optimizer | None = None,
-        schedule: Schedule | None = None,
+        schedule: ScheduleLike | None = None,
         stop: Sequence[StopRule] = (),
         batch_size: int | None = None,
         shuffle: bool = True,

@@ -14,6 +14,7 @@ import numpy as np
 
 from steepest import _native
 from steepest._bases import domain_map, explicit_recurrence, recurrence, to_unit
+from steepest._schedule_config import with_schedules
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState, network_descent
 from steepest.losses import Poisson, RegressionLoss, SquaredError
@@ -154,7 +155,7 @@ def points_descent(
         None if validation is None else columns(validation),
         recurrence(units.basis, units.degree),
         *penalty,
-        config,
+        with_schedules(config),
         on_record,
     )
     return result

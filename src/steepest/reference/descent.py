@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,9 +46,9 @@ def descend(
     shuffle : bool, default False
         Take the rows in the order ``permutation(n_rows, seed, epoch)``, else in their own.
     seed : int, default 0
-    schedule : schedule, optional
-        Factor of ``optimizer.learning_rate``, a function of the steps or the epochs done so far,
-        as its ``unit`` says.
+    schedule : schedule, or dict of them, optional
+        Factor of ``optimizer.learning_rate``, a function of the steps, the epochs or the rows done
+        so far, as its ``unit`` says; in a dict, that of each hyper-parameter by its name.
     n_epochs : int, default 1
 
     Returns
@@ -62,13 +63,20 @@ def descend(
     state = optimizer.init(theta)
     loss, gradient_norm, learning_rate = np.empty((3, n_epochs))
     for epoch in range(n_epochs):
-        losses, sizes = [], []
+        losses: list[float] = []
+        sizes: list[int] = []
         for rows in batches(n_rows, batch_size, shuffle, seed, epoch):
             batch_loss, gradient = loss_gradient(theta, rows)
             losses.append(batch_loss)
+            time = {
+                "step": state["step"],
+                "epoch": epoch,
+                "sample": epoch * (n_rows or 0) + sum(sizes),
+            }
             sizes.append(1 if rows is None else len(rows))
-            rate = _learning_rate(optimizer, schedule, state["step"], epoch)
-            optimizer_step(optimizer, theta, gradient, state, rate)
+            scheduled = _scheduled(optimizer, schedule, time)
+            rate = scheduled.pop("learning_rate", float(optimizer.learning_rate))
+            optimizer_step(replace(optimizer, **scheduled), theta, gradient, state, rate)
         loss[epoch] = np.average(losses, weights=sizes)
         gradient_norm[epoch] = _norm(gradient)
         learning_rate[epoch] = rate
@@ -115,10 +123,14 @@ def batches(
         yield order[start : start + size]
 
 
-def _learning_rate(optimizer: Any, schedule: Any, step: int, epoch: int) -> float:
-    if schedule is None:
-        return float(optimizer.learning_rate)
-    return float(optimizer.learning_rate * schedule(epoch if schedule.unit == "epoch" else step))
+def _scheduled(optimizer: Any, schedule: Any, time: dict[str, int]) -> dict[str, float]:
+    """Return the hyper-parameters that a schedule moves, at a time in each of the units."""
+    schedules = schedule if isinstance(schedule, dict) else {"learning_rate": schedule}
+    return {
+        name: float(getattr(optimizer, name) * part(time[part.unit]))
+        for name, part in schedules.items()
+        if part is not None
+    }
 
 
 def _norm(gradient: Parameters) -> float:
