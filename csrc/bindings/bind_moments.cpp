@@ -1,7 +1,10 @@
 // The moments of a least-squares fit as objects that Python holds between measuring the curvature and
 // descending.
+#include <algorithm>
+
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
+#include "core/change_of_basis.hpp"
 #include "core/eigenvalues.hpp"
 #include "core/linear_moments.hpp"
 #include "core/polynomial_moments.hpp"
@@ -90,6 +93,37 @@ Moments standardised(const LinearMoments& m, const py::object& x_mean, const py:
                           intercept);
 }
 
+const double* of_size(const py::object& values, Index n) {
+    if (!is_array_of<double>(values) || as_array(values).size() != n)
+        throw std::invalid_argument("the array does not fit the moments");
+    return data<double>(values);
+}
+
+// ratio: (2,), its high and low part; the result is (3, k): a, b and c as far as the moments determine them.
+py::array_t<double> orthonormal_recurrence_of(const Moments& chebyshev, const py::object& ratio) {
+    const double* r = of_size(ratio, 2);
+    const KnownRecurrence known = orthonormal_recurrence(chebyshev, {r[0], r[1]});
+    const auto n = static_cast<py::ssize_t>(known.a.size());
+    auto result = new_array<double>({3, n});
+    double* to = result.mutable_data();
+    for (const auto* part : {&known.a, &known.b, &known.c}) to = std::copy(part->begin(), part->end(), to);
+    return result;
+}
+
+// recurrence: (3, degree).
+Moments moments_in_basis(const Moments& chebyshev, const py::object& ratio, const py::object& recurrence) {
+    const Index degree = chebyshev.features - 1;
+    const double *r = of_size(ratio, 2), *a = of_size(recurrence, 3 * degree);
+    return in_basis(chebyshev, {r[0], r[1]}, a, a + degree, a + 2 * degree);
+}
+
+// theta: (2, outputs, features), high and low parts.
+Moments moments_about(const Moments& m, const py::object& theta) {
+    const Index size = m.outputs * m.features;
+    const double* parts = of_size(theta, 2 * size);
+    return about(m, parts, parts + size);
+}
+
 // (low, high, root mean square) of all entries, or None if one is not finite; of no entries (inf, -inf, 0).
 py::object value_range(const py::object& values) {
     return with_scalar_type(
@@ -176,6 +210,9 @@ void bind_moments(py::module_& m) {
         .def("gram", [](const Moments& s) { return both_parts(s.gram, {s.features, s.features}); })
         .def("cross", [](const Moments& s) { return both_parts(s.cross, {s.outputs, s.features}); })
         .def("square", [](const Moments& s) { return both_parts(s.square, {s.outputs}); })
+        .def("orthonormal_recurrence", &orthonormal_recurrence_of)
+        .def("in_basis", &moments_in_basis)
+        .def("about", &moments_about)
         .def("hessian", [](const Moments& s, double l2) {
             auto hessian = new_array<double>({s.features, s.features});
             s.hessian(l2, hessian.mutable_data());

@@ -1,28 +1,46 @@
 """Polynomial bases as three-term recurrences, the form in which the compiled core reads them.
 
 p_0 = 1,  p_{k+1} = (a_k x + b_k) p_k - c_k p_{k-1}.
+
+Of the basis that is orthonormal on the data the recurrence is only known once these are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
 
 from steepest._validate import Array, check_choice
 
-BASES = ("monomial", "chebyshev", "legendre")
+KNOWN_BASES = ("monomial", "chebyshev", "legendre")
+BASES = (*KNOWN_BASES, "orthonormal")
 
 Recurrence = tuple[Array, Array, Array]
+Basis = str | Recurrence
 
 
-def recurrence(basis: str, degree: int) -> Recurrence | None:
+def recurrence(basis: Basis, degree: int) -> Recurrence | None:
     """Return (a, b, c), each (degree,), of a basis up to a degree; None for monomials."""
-    check_choice("basis", basis, BASES)
+    if isinstance(basis, (tuple, list, np.ndarray)):
+        return _given(basis, degree)
+    check_choice("basis", basis, KNOWN_BASES)
     return None if basis == "monomial" else _coefficients(basis, degree)
 
 
-def explicit_recurrence(basis: str, degree: int) -> Recurrence:
+def _given(basis: Sequence[Array], degree: int) -> Recurrence:
+    arrays = [np.ascontiguousarray(part, dtype=np.float64) for part in basis]
+    if len(arrays) != 3 or any(part.shape != (degree,) for part in arrays):
+        raise ValueError(
+            f"basis must be three arrays a, b, c of shape ({degree},) for this degree, but their shapes are "
+            f"{[part.shape for part in arrays]}"
+        )
+    return arrays[0], arrays[1], arrays[2]
+
+
+def explicit_recurrence(basis: Basis, degree: int) -> Recurrence:
     """Return (a, b, c), each (degree,), of any basis, monomials too."""
     return recurrence(basis, degree) or (np.ones(degree), np.zeros(degree), np.zeros(degree))
 
@@ -40,27 +58,74 @@ def _coefficients(basis: str, degree: int) -> Recurrence:
     return a, np.zeros(degree), c
 
 
-def to_monomial(coefficients: Array, basis: str, domain: tuple[float, float]) -> Array:
-    """Return monomial coefficients in x of sum_k c_k p_k(u), with u mapping the domain onto [-1, 1]."""
-    if domain[0] == domain[1]:  # one point, mapped onto 0: only the value there is known
-        constant = to_monomial(coefficients, basis, (-1.0, 1.0))[:1]
-        return np.pad(constant, (0, len(coefficients) - 1))
+def to_monomial(
+    coefficients: Array, basis: Basis, domain: tuple[float, float], rest: Array | None = None
+) -> Array:
+    """Return monomial coefficients in x of sum_k c_k p_k(u), with u mapping the domain onto [-1, 1].
+
+    In rational arithmetic, rounded once at the end: the powers of u and of x cancel to many digits. ``rest`` is
+    what rounding has left off the coefficients.
+    """
     n = len(coefficients)
-    a, b, c = explicit_recurrence(basis, n)
-    low, high = domain
-    middle, half = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
-    slope, shift = 1.0 / half, -middle / half  # u = slope x + shift
-    # Clenshaw's recurrence, y_k = coefficient_k + (a_k u + b_k) y_{k+1} - c_{k+1} y_{k+2}, with polynomials in x.
-    # Few enough numbers for lists, whose overflow (powers of x where the range is tiny) is silent as well.
-    y, later = [0.0] * (n + 1), [0.0] * (n + 1)  # y_{k+1} and y_{k+2}
-    values = coefficients.tolist()
-    a_k, b_k, c_k = a.tolist(), b.tolist(), [*c.tolist(), 0.0]
+    if not np.isfinite(coefficients).all():
+        return np.full(n, np.nan)
+    a, b, c = (exactly(part) for part in explicit_recurrence(basis, n - 1))
+    values = exactly(coefficients)
+    if rest is not None:
+        values = [value + more for value, more in zip(values, exactly(rest), strict=True)]
+    in_u = _in_powers(values, a, b, c)
+    middle, half = (Fraction(part) for part in domain_map(domain))
+    if half == 0:  # one point, mapped onto 0: only the value there is known
+        return np.array([_rounded(in_u[0]), *([0.0] * (n - 1))])
+    # Horner's rule for sum_j d_j half^(n-1-j) (x - middle)^j, all of dyadic numbers; the division comes last.
+    in_x = [Fraction(0)] * n
+    power = Fraction(1)
+    for d in reversed(in_u):
+        in_x = [
+            (in_x[j - 1] if j > 0 else 0) - middle * in_x[j] + (d * power if j == 0 else 0)
+            for j in range(n)
+        ]
+        power *= half
+    scale = half ** (n - 1)
+    return np.array([_rounded(value / scale) for value in in_x])
+
+
+def _in_powers(
+    values: list[Fraction], a: list[Fraction], b: list[Fraction], c: list[Fraction]
+) -> list[Fraction]:
+    """Return the coefficients of u^j in sum_k values_k p_k(u), by Clenshaw's recurrence.
+
+    y_k = values_k + (a_k u + b_k) y_{k+1} - c_{k+1} y_{k+2}, with polynomials in u.
+    """
+    n = len(values)
+    zero = Fraction(0)
+    y, later = [zero] * n, [zero] * n  # y_{k+1} and y_{k+2}
+    a, b, c = [*a, zero], [*b, zero], [*c, zero, zero]
     for k in reversed(range(n)):
-        at_0, up, back = a_k[k] * shift + b_k[k], a_k[k] * slope, c_k[k + 1]
-        product = [at_0 * y[0] - back * later[0] + values[k]]
-        product += [at_0 * y[j] + up * y[j - 1] - back * later[j] for j in range(1, n + 1)]
+        product = [b[k] * y[j] - c[k + 1] * later[j] for j in range(n)]
+        product[0] += values[k]
+        for j in range(1, n):
+            product[j] += a[k] * y[j - 1]
         y, later = product, y
-    return np.array(y[:n])
+    return y
+
+
+def exactly(values: Array) -> list[Fraction]:
+    """Return finite floats as fractions."""
+    return [Fraction(value) for value in values.tolist()]
+
+
+def two_floats(value: Fraction) -> tuple[float, float]:
+    """Return a fraction as a float and the float nearest to what that leaves."""
+    high = float(value)
+    return high, float(value - Fraction(high))
+
+
+def _rounded(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # powers of x where the range is tiny
+        return float("inf") if value > 0 else float("-inf")
 
 
 def domain_map(domain: tuple[float, float]) -> tuple[float, float]:

@@ -135,6 +135,18 @@ class Moments:
     def cross(self, /) -> NDArray[np.float64]: ...  # (2, outputs, features)
     def square(self, /) -> NDArray[np.float64]: ...  # (2, outputs)
     def hessian(self, l2: float, /) -> NDArray[np.float64]: ...  # (features, features)
+    # Of moments in Chebyshev polynomials of v: the recurrence (3, k) of polynomials in u = ratio v that are
+    # orthonormal, as far as the data determine it; and the moments in those of any recurrence (3, degree).
+    def orthonormal_recurrence(
+        self,
+        ratio: NDArray[np.float64],  # (2,)
+        /,
+    ) -> NDArray[np.float64]: ...
+    def in_basis(
+        self, ratio: NDArray[np.float64], recurrence: NDArray[np.float64], /
+    ) -> Moments: ...
+    # Of what is added to theta (2, outputs, features).
+    def about(self, theta: NDArray[np.float64], /) -> Moments: ...
 
 class LinearMoments:
     # mean, deviation (about the mean or about 0) and largest magnitude of each column of [X, y]: (3, d + K)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest import _native
-from steepest._bases import recurrence
+from steepest._bases import Basis, recurrence
 from steepest._validate import (
     ACTIVATIONS,
     Array,
@@ -318,7 +318,7 @@ def _degree(theta: ArrayLike) -> int:
     return max(array.size - 1, 0)
 
 
-def polynomial_predict(theta: ArrayLike, x: ArrayLike, basis: str = "monomial") -> Array:
+def polynomial_predict(theta: ArrayLike, x: ArrayLike, basis: Basis = "monomial") -> Array:
     r"""Return the polynomial's values :math:`f(x) = \sum_k \theta_k p_k(x)`.
 
     Parameters
@@ -327,8 +327,9 @@ def polynomial_predict(theta: ArrayLike, x: ArrayLike, basis: str = "monomial") 
         Coefficients, lowest degree first.
     x : array, (n,)
         Points.
-    basis : {"monomial", "chebyshev", "legendre"}, default "monomial"
-        :math:`p_k`: :math:`x^k`, :math:`T_k` or :math:`P_k`. The last two belong on [-1, 1].
+    basis : {"monomial", "chebyshev", "legendre"} or three arrays (degree,), default "monomial"
+        :math:`p_k`: :math:`x^k`, :math:`T_k` or :math:`P_k`. The last two belong on [-1, 1]. Arrays a, b, c are
+        those of any recurrence :math:`p_{k+1} = (a_k x + b_k) p_k - c_k p_{k-1}` from :math:`p_0 = 1`.
 
     Returns
     -------
@@ -350,7 +351,7 @@ def polynomial_predict(theta: ArrayLike, x: ArrayLike, basis: str = "monomial") 
 
 
 def polynomial_loss_gradient(
-    theta: ArrayLike, x: ArrayLike, y: ArrayLike, basis: str = "monomial"
+    theta: ArrayLike, x: ArrayLike, y: ArrayLike, basis: Basis = "monomial"
 ) -> tuple[float, Array]:
     r"""Return the mean squared error of a polynomial, and its gradient; no design matrix is built.
 
@@ -363,7 +364,7 @@ def polynomial_loss_gradient(
         Coefficients, lowest degree first.
     x, y : array, (n,)
         Points and targets.
-    basis : {"monomial", "chebyshev", "legendre"}, default "monomial"
+    basis : {"monomial", "chebyshev", "legendre"} or three arrays (degree,), default "monomial"
         As in :func:`polynomial_predict`.
 
     Returns

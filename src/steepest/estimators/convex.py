@@ -193,7 +193,103 @@ def moments_descent(
     return result
 
 
+def is_below_float64(tol: float, X: Inputs) -> bool:
+    """Whether ``tol`` asks for a smaller gradient than steps in float64 reach on data in float64."""
+    return X.dtype == np.float64 and 0 < check_number("tol", tol, low=0.0) < _reachable(X)
+
+
+REFINEMENT = (
+    1e-4  # of the gradient, in one descent: what float64 leaves of a condition number up to 1e11
+)
+
+
+def refine(
+    theta: Array,
+    optimizer: Optimizer,
+    moments: Any,
+    validation: Any,
+    rows: int,
+    tol: float,
+    config: dict[str, Any],
+    result: dict[str, Any],
+) -> Array:
+    """Go on from where a descent on moments has converged until the gradient's norm is at most ``tol``.
+
+    Iterative refinement (Wilkinson 1963): the same descent, from zero, for what has to be added to theta, whose
+    gradient at zero is that at theta, computed in double-double; theta is a sum of two floats. Such a descent makes
+    the gradient smaller by ``REFINEMENT``, and then the next begins.
+
+    Parameters
+    ----------
+    theta : array, (outputs, features)
+        Changes in place.
+    optimizer, moments, validation, config
+        Of the descent so far; no penalty.
+    rows : int
+        Of the data.
+    tol : float
+        At most this is to be the norm of the gradient.
+    result : dict
+        Of the descent so far: status, history and counts go on.
+
+    Returns
+    -------
+    array, (outputs, features)
+        What is to be added to theta, less than its rounding.
+    """
+    rest = np.zeros_like(theta)
+    while result["status"] == "converged":
+        both = np.stack([theta, rest])
+        residual = moments.about(both)
+        gradient = 2.0 / (rows * len(theta)) * residual.cross().sum(axis=0)
+        norm = math.sqrt(math.fsum((gradient**2).ravel()))
+        if norm <= tol:
+            break
+        step = np.zeros_like(theta)
+        used = {
+            "max_epochs": result["n_epochs"],
+            "max_steps": result["n_steps"],
+            "max_seconds": float(result["history"]["seconds"][-1]),
+        }
+        left = {key: config[key] - used[key] for key in used if config.get(key, -1) >= 0}
+        end = moments_descent(
+            step,
+            optimizer,
+            residual,
+            None if validation is None else validation.about(both),
+            0.0,
+            0.0,
+            {
+                **config,
+                **left,
+                "gradient_tolerance": max(tol, REFINEMENT * norm),
+                "first_step": result["n_steps"],
+                "first_epoch": result["n_epochs"],
+            },
+            None,
+        )
+        total = theta + step
+        rest += (theta - (total - step)) + (step - (total - (total - step)))
+        theta[:] = total + rest
+        rest -= theta - total
+        _append(result, end)
+    return rest
+
+
+def _append(result: dict[str, Any], end: dict[str, Any]) -> None:
+    """Let a result end as a later descent did, whose first record repeats the last one."""
+    before, after = result["history"], end["history"]
+    after["seconds"] += before["seconds"][-1:].sum()
+    result["history"] = {key: np.concatenate([before[key], after[key][1:]]) for key in before}
+    for key in ("n_steps", "n_epochs", "n_evaluations"):
+        result[key] += end[key]
+    result["status"], result["exception"] = end["status"], end["exception"]
+
+
+def _reachable(X: Inputs) -> float:
+    return float(8.0 * float(np.finfo(X.dtype).eps) * np.sqrt(X.shape[1] + 1.0))
+
+
 def gradient_tolerance(tol: float, X: Inputs) -> float:
     """Return ``tol``, or what rounding lets a gradient reach in X's dtype if that is more."""
-    reachable = 8.0 * float(np.finfo(X.dtype).eps) * np.sqrt(X.shape[1] + 1.0)
-    return float(max(check_number("tol", tol, low=0.0), reachable))
+    return max(check_number("tol", tol, low=0.0), _reachable(X))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from steepest import _native, kernels
-from steepest._bases import domain_map, to_unit
+from steepest._bases import Basis, Recurrence, domain_map, to_unit
 from steepest._validate import Array
 from steepest.estimators.base import check_inputs
 from steepest.estimators.given_layers import Layers, as_plain
@@ -35,10 +35,26 @@ _DERIVATIVE = {
 }
 
 
-def polynomial_slope(coef: Array, basis: str, domain: tuple[float, float], x: Array) -> Array:
+def polynomial_slope(coef: Array, basis: Basis, domain: tuple[float, float], x: Array) -> Array:
     """Return f'(x), (n,) in float64, of f(x) = sum_k coef_k p_k(u), where u maps the domain onto [-1, 1]."""
     _, half = domain_map(domain)
     if len(coef) == 1 or half == 0:
         return np.zeros(len(x))
+    u = to_unit(x.astype(np.float64), domain)
+    if not isinstance(basis, str):
+        return _recurrence_slope(coef, basis, u) / half
     slope = np.asarray(_DERIVATIVE[basis](coef)) / half
-    return kernels.polynomial_predict(slope, to_unit(x.astype(np.float64), domain), basis)
+    return kernels.polynomial_predict(slope, u, basis)
+
+
+def _recurrence_slope(coef: Array, basis: Recurrence, u: Array) -> Array:
+    """Return sum_k coef_k p_k'(u), by p_{k+1}' = (a_k u + b_k) p_k' + a_k p_k - c_k p_{k-1}'."""
+    p, p_before = np.ones_like(u), np.zeros_like(u)
+    slope, slope_before = np.zeros_like(u), np.zeros_like(u)
+    total = np.zeros_like(u)
+    for coefficient, a, b, c in zip(coef[1:], *basis, strict=True):
+        line = a * u + b
+        slope, slope_before = line * slope + a * p - c * slope_before, slope
+        p, p_before = line * p - c * p_before, p
+        total += coefficient * slope
+    return total

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from steepest import _native
+from steepest._bases import exactly, two_floats
 from steepest._validate import Array, chunks
 from steepest.estimators.base import (
     Data,
@@ -27,7 +29,13 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import LinearConversion
-from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
+from steepest.estimators.convex import (
+    ConvexModel,
+    gradient_tolerance,
+    is_below_float64,
+    moments_descent,
+    refine,
+)
 from steepest.estimators.halving import halving, optimizer_of_loss
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.prediction import answers
@@ -103,9 +111,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         Limit of passes over the data.
     tol : float, default 1e-10
         With a full batch the descent has converged where the gradient's norm, in standardised units, is at most
-        this (and in float32 at most a few units of its precision). At the minimum of a loss with kinks
-        ("absolute_error", "quantile", "epsilon_insensitive") there is no such gradient: with an ``optimizer`` or a
-        rate of your own, ``max_epochs`` or ``stop`` ends the descent.
+        this, or what rounding lets it reach in X's dtype, some 1e-15 in float64. A smaller number than that, but
+        not 0, asks for more: full-batch least squares on float64 data without a penalty then goes on, after the
+        callbacks' last step, by iterative refinement on moments in double-double until the gradient is that small,
+        and coefficients are right to their last digits (1e-24 suits condition numbers to 1e8). At the minimum of a
+        loss with kinks ("absolute_error", "quantile", "epsilon_insensitive") there is no such gradient: with an
+        ``optimizer`` or a rate of your own, ``max_epochs`` or ``stop`` ends the descent.
     alpha : float, default 0
         Strength of the penalty.
     fit_intercept : bool, default True
@@ -300,10 +311,17 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         measuring = 0.0 if automatic else features * (features / 2 + K + 8)
         bounded = automatic and full and loss.curvature is not None
         power = bounded and features > MOST_FEATURES
+        exact = (
+            least_squares
+            and full
+            and not (one_pass or l1 or l2)
+            and features <= MOST_FEATURES
+            and is_below_float64(self.tol, X)
+        )
         by_moments = (
             least_squares
             and full
-            and moments_are_faster(n, features, K, self._most_steps(), measuring)
+            and (exact or moments_are_faster(n, features, K, self._most_steps(), measuring))
         )
 
         training, sums = Data(X, y, weights), None
@@ -347,6 +365,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             config = halving(config, optimizer.learning_rate, tolerance, full)
         start = self._start(training, scaling)
         activation = activation_of(loss)
+        left_off = None
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             if moments is None:
@@ -366,9 +385,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                     ),
                     self.fit_intercept,
                 )
-            end, result = moments_fit(
-                start, self.fit_intercept, optimizer, moments, held_out, (l1, l2), config, hook
-            )
+            theta = packed(start, self.fit_intercept)
+            result = moments_descent(theta, optimizer, moments, held_out, l1, l2, config, hook)
+            if exact and not config["restore_best"]:
+                rest = refine(theta, optimizer, moments, held_out, n, self.tol, config, result)
+                left_off = unpacked(rest.T, start, self.fit_intercept)
+            end = unpacked(theta.T, start, self.fit_intercept)
         else:
             state = NetworkState([start[0]], [start[1]])
             result = network_descent(
@@ -388,7 +410,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 hook,
             )
             end = state.weights[0], state.biases[0]
-        self.__dict__.update(fitted(*scaling.restore_finite(end, start, result), multi))
+        self.__dict__.update(fitted(*scaling.restore_finite(end, start, result, left_off), multi))
         self.out_activation_ = activation
         self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
@@ -531,25 +553,11 @@ def check_range_of_targets(loss: RegressionLoss, y: Array) -> None:
         )
 
 
-def moments_fit(
-    start: tuple[Array, Array],
-    intercept: bool,
-    optimizer: Optimizer,
-    moments: Any,
-    held_out: Any,
-    penalty: tuple[float, float],
-    config: dict[str, Any],
-    on_record: Callable[[tuple[Any, ...]], bool] | None,
-) -> tuple[tuple[Array, Array], dict[str, Any]]:
-    """Descend from weights (d, K) and intercepts (K,) on the moments; return where that ends, and the result.
-
-    Steps are in float64 whatever the data's dtype.
-    """
+def packed(start: tuple[Array, Array], intercept: bool) -> Array:
+    """Return weights (d, K) and intercepts (K,) as a descent on moments has them, (K, [1 +] d) in float64."""
     weights, bias = start
     rows = [bias[None], weights] if intercept else [weights]
-    theta = np.ascontiguousarray(np.concatenate(rows).T, dtype=np.float64)
-    result = moments_descent(theta, optimizer, moments, held_out, *penalty, config, on_record)
-    return unpacked(theta.T, start, intercept), result
+    return np.ascontiguousarray(np.concatenate(rows).T, dtype=np.float64)
 
 
 def unpacked(theta: Array, like: tuple[Array, Array], intercept: bool) -> tuple[Array, Array]:
@@ -672,11 +680,39 @@ class Scaling:
             intercept -= (self.x_mean[:, None] * coef).sum(axis=0)
         return coef.astype(weights.dtype), intercept.astype(weights.dtype)
 
+    def restore_sums(
+        self, end: tuple[Array, Array], rest: tuple[Array, Array]
+    ) -> tuple[Array, Array]:
+        """Return what :meth:`restore` does for sums of two floats; the intercept loses no digits to large means."""
+        coef, intercept = self.restore(*end)  # their shapes, and their values where they overflow
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            return coef, intercept
+        for k in range(len(intercept)):
+            scale = Fraction(self.y_scale)
+            weights = [
+                w + more
+                for w, more in zip(exactly(end[0][:, k]), exactly(rest[0][:, k]), strict=True)
+            ]
+            b = Fraction(float(end[1][k])) + Fraction(float(rest[1][k]))
+            at_0 = Fraction(float(self.y_mean[k])) + scale * b
+            for j, (w, unit, mean) in enumerate(
+                zip(weights, exactly(self.x_scale), exactly(self.x_mean), strict=True)
+            ):
+                value = scale * w / unit
+                coef[j, k], low = two_floats(value)
+                at_0 -= mean * (Fraction(float(coef[j, k])) + Fraction(low))
+            intercept[k] = float(at_0)
+        return coef, intercept
+
     def restore_finite(
-        self, end: tuple[Array, Array], start: tuple[Array, Array], result: dict[str, Any]
+        self,
+        end: tuple[Array, Array],
+        start: tuple[Array, Array],
+        result: dict[str, Any],
+        rest: tuple[Array, Array] | None = None,
     ) -> tuple[Array, Array]:
         """Restore where the descent ended; if that overflows in the data's units, it has diverged to there."""
-        coef, intercept = self.restore(*end)
+        coef, intercept = self.restore(*end) if rest is None else self.restore_sums(end, rest)
         if np.isfinite(coef).all() and np.isfinite(intercept).all():
             return coef, intercept
         result["status"] = "diverged"

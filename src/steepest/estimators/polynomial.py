@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from steepest import kernels
-from steepest._bases import BASES, to_monomial, to_unit
+from steepest._bases import BASES, Basis, explicit_recurrence, to_monomial, to_unit
 from steepest._validate import Array, check_choice, check_finite, check_integer, check_range
 from steepest.estimators.base import (
     about_validation_data,
@@ -25,7 +26,13 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.callbacks import Watch, watched
 from steepest.estimators.conversion import PolynomialConversion
-from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
+from steepest.estimators.convex import (
+    ConvexModel,
+    gradient_tolerance,
+    is_below_float64,
+    moments_descent,
+    refine,
+)
 from steepest.estimators.halving import halving, optimizer_of_loss
 from steepest.estimators.input_gradient import polynomial_slope
 from steepest.estimators.linear import activation_of, activation_of_fitted, check_range_of_targets
@@ -63,18 +70,31 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     with a loss l of :mod:`steepest.losses`, by default the squared error, sample weights s scaled to mean 1 and
     :math:`\rho` = ``l1_ratio``. The basis does not change the minimum (without penalty), only how fast descent gets
     there: the condition number of monomials grows exponentially with the degree, that of Chebyshev and Legendre
-    polynomials on evenly spread points hardly at all.
+    polynomials on evenly spread points hardly at all. The polynomials of the basis ``"orthonormal"`` are made for
+    the training data, whatever their distribution and their weights:
+
+    .. math:: p_0 = 1, \quad p_{k+1} = (a_k u + b_k)\, p_k - c_k\, p_{k-1}, \qquad
+              \frac1N \sum_i s_i\, p_j(u_i)\, p_k(u_i) = \delta_{jk}.
+
+    In them the Hessian of the mean squared error is :math:`2 I` (for K targets :math:`2 I / K`): every direction is
+    equally steep, and a full-batch step of plain gradient descent at the rate 1/2, which is what ``"auto"`` takes,
+    ends at the minimum, from anywhere, for any degree. Descent converges at once; the step that follows only finds
+    that. The a, b, c are found by the Stieltjes procedure, with scalar products from moments in double-double: one
+    pass over the data.
 
     Full-batch least squares needs the points once: where that is faster, by shape and limits alone, the same steps
     are made from the moments :math:`\sum_i s_i p_k(u_i)` and :math:`\sum_i s_i y_i\, p_k(u_i)`, each independent of
-    N. They are carried in double-double (some 30 digits).
+    N. They are carried in double-double (some 30 digits). With a ``tol`` below what float64 coefficients reach (see
+    there), and in the orthonormal basis, they are those of the points as they are, not of points that are rounded
+    to [-1, 1], and steps are made from them in every shape.
 
     Parameters
     ----------
     degree : int, default 3
         Highest power, at least 0.
-    basis : {"chebyshev", "legendre", "monomial"}, default "chebyshev"
-        :math:`p_k`.
+    basis : {"chebyshev", "legendre", "monomial", "orthonormal"}, default "chebyshev"
+        :math:`p_k`. The orthonormal one needs more than ``degree`` different points. With ``warm_start`` and
+        ``partial_fit`` the first data decide it, as they decide ``domain_``.
     loss, learning_rate, optimizer, schedule, stop, batch_size, shuffle, max_epochs, tol, warm_start, random_state
         As in :class:`LinearRegression`.
     alpha : float, default 0
@@ -86,21 +106,27 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     ----------
     coef_ : array, (degree + 1,) or (K, degree + 1)
         c, in the basis, lowest degree first; float64.
+    coef_rest_ : array, like coef_
+        What rounding has left off ``coef_``: their sum is known to more digits than float64 has. 0 unless ``tol``
+        is below what float64 reaches. It matters for ``monomial_coef_``, where large numbers cancel.
     basis_ : str
         The basis that ``coef_`` is in.
+    recurrence_ : array, (3, degree)
+        Its a, b and c: :math:`p_{k+1} = (a_k u + b_k) p_k - c_k p_{k-1}`, with u on [-1, 1].
     domain_ : tuple of float
         What is mapped onto [-1, 1]: the range of the training data.
     monomial_coef_ : array, (degree + 1,) or (K, degree + 1)
-        The same polynomial in powers of x, lowest power first. Ill-conditioned for high degrees: for looking at,
-        not for computing with.
+        The same polynomial in powers of x, lowest power first. Computed when it is asked for, in rational
+        arithmetic and rounded once. Ill-conditioned for high degrees: for looking at, not for computing with.
     loss_, loss_curve_, history_, n_iter_, status_, out_activation_, n_features_in_, feature_names_in_
         As in :class:`LinearRegression`.
 
     References
     ----------
-    Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Gautschi (1982), *On
-    generating orthogonal polynomials*, for the Gram matrix from moments of the basis; Polyak (1964) for the
-    momentum of ``learning_rate="auto"``.
+    Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Forsythe (1957), *Generation
+    and use of orthogonal polynomials for data-fitting with a digital computer*, for the one that is orthonormal on
+    the data; Gautschi (1982), *On generating orthogonal polynomials*, for the Stieltjes procedure and for the Gram
+    matrix from moments of the basis; Polyak (1964) for the momentum of ``learning_rate="auto"``.
 
     Examples
     --------
@@ -112,9 +138,10 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     """
 
     coef_: Array
+    coef_rest_: Array
     basis_: str
+    recurrence_: Array
     domain_: tuple[float, float]
-    monomial_coef_: Array
 
     def __init__(
         self,
@@ -216,7 +243,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             measured = self._data(X, y, sample_weight, reset=not hasattr(self, "coef_"))
             result = self._passes(
                 epochs,
-                ("coef_", "basis_", "domain_"),
+                ("coef_", "basis_", "recurrence_", "domain_"),
                 lambda step: step._fit(
                     measured, None, Watch(step, X, y, whole_fit=False), one_pass=True
                 ),
@@ -238,24 +265,37 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         outputs = data.y.shape[1]
         domain = (getattr(self, "domain_", None) if self.warm_start else None) or extent
         y_scale = unit_of_targets(loss, y_size, one_pass)
-        units = Units(basis, degree, domain, y_scale)
+        full = self._is_full_batch(data.x.size)
+        exact = (
+            isinstance(loss, SquaredError)
+            and full
+            and not (one_pass or l1 or l2)
+            and is_below_float64(self.tol, data.x[:, None])
+        )
         l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale
         l2 *= y_scale ** (2 - loss.degree)
-        theta = self._start(data, units, loss)
+        theta = self._start(data, basis, y_scale, loss)
+        n_threads = check_threads(self.n_threads)
+        units = Units("chebyshev", degree, domain, y_scale, exact)
+        units = replace(units, basis=self._basis(basis, data, units, n_threads))
         held_out = None
         if validation_data is not None:
             held_out = self._held_out(validation_data, outputs)
             watch.validate_on(*validation_data)
 
         least_squares = isinstance(loss, SquaredError)
-        full = self._is_full_batch(data.x.size)
-        n_threads = check_threads(self.n_threads)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
         measuring = 0.0 if automatic else 10.0 * (degree + 1) * outputs
         by_moments = (
             least_squares
             and full
-            and moments_are_faster(data.x.size, degree + 1, outputs, self._most_steps(), measuring)
+            and (
+                exact
+                or (basis == "orthonormal" and not one_pass)  # there they are, and exact
+                or moments_are_faster(
+                    data.x.size, degree + 1, outputs, self._most_steps(), measuring
+                )
+            )
         )
         moments = None
         if automatic or by_moments:
@@ -269,16 +309,17 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             tolerance = gradient_tolerance(self.tol, data.x[:, None])
             config = halving(config, optimizer.learning_rate, tolerance, full)
 
+        rest = np.zeros_like(theta)
+
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             coef = y_scale * coefficients(parameters, (outputs, degree + 1))
-            monomial = np.array([to_monomial(row, basis, domain) for row in coef])
-            if not multi:
-                coef, monomial = coef[0], monomial[0]
+            left_off = y_scale * rest
             return {
                 "domain_": domain,
                 "basis_": basis,
-                "coef_": coef,
-                "monomial_coef_": monomial,
+                "recurrence_": np.array(explicit_recurrence(units.basis, degree)),
+                "coef_": coef if multi else coef[0],
+                "coef_rest_": left_off if multi else left_off[0],
                 "n_iter_": max(epochs, 1),
                 "out_activation_": activation_of(loss),
             }
@@ -288,6 +329,10 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if by_moments:
             validation = None if held_out is None else held_out.moments(units, n_threads)
             result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
+            if exact and not config["restore_best"]:
+                rest = refine(
+                    theta, optimizer, moments, validation, data.x.size, self.tol, config, result
+                )
         else:
             result = points_descent(
                 theta, units, loss, optimizer, data, held_out, (l1, l2), config, hook
@@ -337,9 +382,9 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             one_pass,
         )
 
-    def _start(self, data: Points, units: Units, loss: RegressionLoss) -> Array:
+    def _start(self, data: Points, basis: str, y_scale: float, loss: RegressionLoss) -> Array:
         """Return the coefficients (K, degree + 1) to start from."""
-        shape = data.y.shape[1], units.degree + 1
+        shape = data.y.shape[1], int(self.degree) + 1
         if not (self.warm_start and hasattr(self, "coef_")):
             theta = np.zeros(shape)
             if isinstance(loss, Poisson):  # the logarithm of the mean
@@ -350,14 +395,33 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if coef.shape != shape:
             raise ValueError(
                 f"partial_fit and warm_start go on from coef_ of degree {coef.shape[1] - 1} and of "
-                f"{coef.shape[0]} targets, but degree is {units.degree} and y has {shape[0]}"
+                f"{coef.shape[0]} targets, but degree is {self.degree} and y has {shape[0]}"
             )
-        if getattr(self, "basis_", units.basis) != units.basis:
+        if getattr(self, "basis_", basis) != basis:
             raise ValueError(
                 f"partial_fit and warm_start go on from coef_ in basis_, {self.basis_!r}, but basis is "
-                f"{units.basis!r}"
+                f"{basis!r}"
             )
-        return np.asarray(coef / units.y_scale)
+        return np.asarray(coef / y_scale)
+
+    def _basis(self, basis: str, data: Points, units: Units, n_threads: int) -> Basis:
+        """Return the basis as polynomials are computed in it: a word, or the recurrence of the first data."""
+        if basis != "orthonormal":
+            return basis
+        if self.warm_start and hasattr(self, "recurrence_"):
+            return fitted_basis(self)
+        return data.orthonormal_basis(units, n_threads)
+
+    @property
+    def monomial_coef_(self) -> Array:
+        """The coefficients in powers of x, lowest power first."""
+        rows = [
+            to_monomial(coef, fitted_basis(self), self.domain_, rest)
+            for coef, rest in zip(
+                np.atleast_2d(self.coef_), np.atleast_2d(self.coef_rest_), strict=True
+            )
+        ]
+        return rows[0] if self.coef_.ndim == 1 else np.array(rows)
 
     def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
         """Return the points, and what is known of them."""
@@ -400,7 +464,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         x = self._points(X, reset=False)
         check_finite("X", x[:, None])
         u = to_unit(x.astype(np.float64), self.domain_)
-        values = [kernels.polynomial_predict(c, u, self.basis_) for c in np.atleast_2d(self.coef_)]
+        basis = fitted_basis(self)
+        values = [kernels.polynomial_predict(c, u, basis) for c in np.atleast_2d(self.coef_)]
         prediction = values[0] if self.coef_.ndim == 1 else np.stack(values, axis=1)
         if activation_of_fitted(self) == "exp":
             prediction = np.exp(prediction)
@@ -412,9 +477,18 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         x = self._points(X, reset=False)
         check_finite("X", x[:, None])
         slopes = [
-            polynomial_slope(c, self.basis_, self.domain_, x) for c in np.atleast_2d(self.coef_)
+            polynomial_slope(c, fitted_basis(self), self.domain_, x)
+            for c in np.atleast_2d(self.coef_)
         ]
         gradient = slopes[0] if self.coef_.ndim == 1 else np.stack(slopes, axis=1)
         if activation_of_fitted(self) == "exp":
             gradient = gradient * self.predict(X)
         return gradient[..., None].astype(x.dtype)
+
+
+def fitted_basis(model: Any) -> Basis:
+    """Return the basis of a fitted polynomial as the core computes it: a word, or the recurrence (a, b, c)."""
+    if model.basis_ != "orthonormal":
+        return str(model.basis_)
+    a, b, c = model.recurrence_
+    return a, b, c

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from steepest import _native
-from steepest._bases import domain_map, explicit_recurrence, recurrence, to_unit
+from steepest._bases import (
+    Basis,
+    domain_map,
+    exactly,
+    explicit_recurrence,
+    recurrence,
+    to_unit,
+    two_floats,
+)
 from steepest._schedule_config import with_schedules
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState, network_descent
@@ -25,12 +33,16 @@ OnRecord = Callable[[tuple[Any, ...]], bool] | None
 
 @dataclass(frozen=True)
 class Units:
-    """Of a fit: a basis up to a degree on a domain that is mapped onto [-1, 1], and the unit of y."""
+    """Of a fit: a basis up to a degree on a domain that is mapped onto [-1, 1], and the unit of y.
 
-    basis: str
+    ``exact``: moments are to be those of the points as they are, not of points rounded to [-1, 1].
+    """
+
+    basis: Basis
     degree: int
     domain: tuple[float, float]
     y_scale: float
+    exact: bool = False
 
 
 def unit_of_targets(loss: RegressionLoss, size: float, one_pass: bool) -> float:
@@ -51,6 +63,7 @@ class Points:
     x: Array
     y: Array
     sample_weight: Array | None
+    measured: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def in_units(self, units: Units, dtype: Any) -> Points:
         """Return the points on [-1, 1] and the targets in their unit, as a descent reads them."""
@@ -63,14 +76,64 @@ class Points:
 
     def moments(self, units: Units, n_threads: int) -> Any:
         """Return the core's moments of the fit, in its units; x is read where it lies."""
+        if units.exact or not isinstance(units.basis, str):
+            basis = np.array(explicit_recurrence(units.basis, units.degree))
+            return self._chebyshev_moments(units, n_threads).in_basis(_ratio(units), basis)
+        return self._moments(units, units.basis, domain_map(units.domain)[1], n_threads)
+
+    def orthonormal_basis(self, units: Units, n_threads: int) -> Basis:
+        """Return the recurrence of the polynomials that are orthonormal on the points with their weights.
+
+        By the Stieltjes procedure, in double-double, with the moments for a scalar product.
+        """
+        moments = self._chebyshev_moments(units, n_threads)
+        if not moments.finite():
+            raise ValueError(
+                'X and y have values too large for the moments that basis="orthonormal" is made of; scale them down'
+            )
+        a, b, c = moments.orthonormal_recurrence(_ratio(units))
+        if len(a) < units.degree:
+            raise ValueError(
+                f'basis="orthonormal" needs points that determine the polynomial, more than degree={units.degree} '
+                f"of them that differ and have weight, but these X determine none above degree {len(a)}"
+            )
+        return a, b, c
+
+    def _chebyshev_moments(self, units: Units, n_threads: int) -> Any:
+        """Return the moments in Chebyshev polynomials of (x - middle) / power of two: only x - middle rounds.
+
+        They are measured once.
+        """
+        key = units.degree, units.domain, units.y_scale
+        if key not in self.measured:
+            self.measured[key] = self._moments(units, "chebyshev", _power_of_two(units), n_threads)
+        return self.measured[key]
+
+    def _moments(self, units: Units, basis: Basis, half: float, n_threads: int) -> Any:
         return _native.core.polynomial_moments(
             (self.x, np.ascontiguousarray(self.y.T), self.sample_weight),
-            recurrence(units.basis, 2 * units.degree),
+            recurrence(basis, 2 * units.degree),
             units.degree,
-            *domain_map(units.domain),
+            domain_map(units.domain)[0],
+            half,
             units.y_scale,
             n_threads,
         )
+
+
+def _power_of_two(units: Units) -> float:
+    """Return a power of two near half of the length of the domain, no less but for the largest; 0 for 0."""
+    half = domain_map(units.domain)[1]
+    return math.ldexp(1.0, min(math.frexp(half)[1], 1023)) if half else 0.0
+
+
+def _ratio(units: Units) -> Array:
+    """Return what a point in units of that power of two is multiplied by to be on [-1, 1], as two floats."""
+    half = domain_map(units.domain)[1]
+    if half == 0:
+        return np.array([1.0, 0.0])
+    above, below = exactly(np.array([_power_of_two(units), half]))
+    return np.array(two_floats(above / below))
 
 
 def moments_hessian(moments: Any, l2: float) -> Array:
@@ -98,7 +161,7 @@ class BasisRows:
 
     points: Array
     degree: int
-    basis: str
+    basis: Basis
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -32,7 +32,13 @@ from .network import (
     relu_network_loss_gradient,
 )
 from .optimizers import optimizer_step
-from .polynomial import basis_matrix, polynomial_loss_gradient, polynomial_predict
+from .polynomial import (
+    basis_matrix,
+    orthonormal_recurrence,
+    polynomial_loss_gradient,
+    polynomial_predict,
+    recurrence_matrix,
+)
 from .prediction import network_answer, network_classes
 from .proximal import least_subgradient, proximal_step, soft_threshold
 from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
@@ -62,6 +68,7 @@ __all__ = [
     "network_answer",
     "network_classes",
     "optimizer_step",
+    "orthonormal_recurrence",
     "permutation",
     "philox",
     "philox_draws",
@@ -69,6 +76,7 @@ __all__ = [
     "polynomial_predict",
     "products_from_moments",
     "proximal_step",
+    "recurrence_matrix",
     "relu_network_forward",
     "relu_network_input_gradient",
     "relu_network_loss_gradient",

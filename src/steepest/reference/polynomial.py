@@ -57,6 +57,65 @@ def basis_matrix(x: Array, degree: int, basis: str = "monomial") -> Array:
     return np.stack(columns[: degree + 1], axis=-1)
 
 
+def orthonormal_recurrence(
+    x: Array, degree: int, sample_weight: Array | None = None
+) -> tuple[Array, Array, Array]:
+    r"""Recurrence of the polynomials that are orthonormal on points, by the Stieltjes procedure.
+
+    :math:`p_{k+1} = (a_k x + b_k)\, p_k - c_k\, p_{k-1}` from :math:`p_0 = 1`, with a scalar product
+    :math:`\langle f, g \rangle = \sum_i s_i f(x_i) g(x_i) / \sum_i s_i`: x p_k without its components along p_k and
+    p_{k-1} is orthogonal to all that came before; it is divided by its norm.
+
+    Parameters
+    ----------
+    x : array, (n,)
+        More than ``degree`` of them differ.
+    degree : int
+    sample_weight : array, (n,), optional
+        s.
+
+    Returns
+    -------
+    a, b, c : array, (degree,)
+
+    References
+    ----------
+    Gautschi (1982), *On generating orthogonal polynomials*.
+    """
+    (x,) = as_floats(x)
+    s = np.ones_like(x) if sample_weight is None else np.asarray(sample_weight, dtype=x.dtype)
+    s = s / np.sum(s)
+    p, before = np.ones_like(x), np.zeros_like(x)
+    rows = []
+    for _ in range(degree):
+        mean, back = np.sum(s * x * p * p), np.sum(s * x * p * before)
+        rest = (x - mean) * p - back * before
+        norm = np.sqrt(np.sum(s * rest**2))
+        rows.append((1.0 / norm, -mean / norm, back / norm))
+        p, before = rest / norm, p
+    a, b, c = np.array(rows, dtype=x.dtype).reshape(degree, 3).T
+    return a, b, c
+
+
+def recurrence_matrix(x: Array, a: Array, b: Array, c: Array) -> Array:
+    r"""Design matrix, (n, degree + 1), of :math:`p_{k+1} = (a_k x + b_k)\, p_k - c_k\, p_{k-1}` from 1.
+
+    Parameters
+    ----------
+    x : array, (n,)
+    a, b, c : array, (degree,)
+
+    Returns
+    -------
+    array, (n, degree + 1)
+    """
+    (x,) = as_floats(x)
+    columns = [np.zeros_like(x), np.ones_like(x)]
+    for a_k, b_k, c_k in zip(a, b, c, strict=True):
+        columns.append((a_k * x + b_k) * columns[-1] - c_k * columns[-2])
+    return np.stack(columns[1:], axis=-1)
+
+
 def polynomial_predict(theta: Array, x: Array, basis: str = "monomial") -> Array:
     r"""Polynomial :math:`f(x) = \sum_k \theta_k p_k(x)`.
 
