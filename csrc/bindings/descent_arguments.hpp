@@ -3,6 +3,8 @@
 // value.
 #pragma once
 
+#include <map>
+
 #include "bindings/arrays.hpp"
 #include "bindings/random_arguments.hpp"
 #include "core/descent.hpp"
@@ -18,10 +20,20 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     using Kind = OptimizerConfig::Kind;
     using Velocity = OptimizerConfig::Velocity;
     OptimizerConfig c;
-    const auto kind = d["kind"].cast<std::string>();
-    if (kind != "SGD" && kind != "Momentum" && kind != "Adam" && kind != "AdamW")
-        throw std::invalid_argument("unknown optimizer: " + kind);
-    c.kind = kind == "SGD" ? Kind::sgd : kind == "Momentum" ? Kind::momentum : Kind::adam;
+    static const std::map<std::string, Kind> kinds = {
+        {"SGD", Kind::sgd},         {"Momentum", Kind::momentum}, {"Adam", Kind::adam},
+        {"AdamW", Kind::adam},      {"Adagrad", Kind::adagrad},   {"Adadelta", Kind::adadelta},
+        {"RMSprop", Kind::rmsprop}, {"AMSGrad", Kind::amsgrad},   {"Adamax", Kind::adamax},
+        {"NAdam", Kind::nadam},     {"RAdam", Kind::radam},       {"AdaBelief", Kind::adabelief},
+        {"Lion", Kind::lion},       {"Rprop", Kind::rprop}};
+    const auto kind = kinds.find(d["kind"].cast<std::string>());
+    if (kind == kinds.end())
+        throw std::invalid_argument("unknown optimizer: " + d["kind"].cast<std::string>());
+    c.kind = kind->second;
+    std::vector<double> initial;
+    read(d, "initial", initial);
+    if (initial.size() > OptimizerConfig::max_slots) throw std::invalid_argument("too many slots");
+    std::copy(initial.begin(), initial.end(), c.initial);
     read(d, "learning_rate", c.learning_rate);
     read(d, "momentum", c.momentum);
     read(d, "nesterov", c.nesterov);
@@ -29,7 +41,22 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     read(d, "beta_2", c.beta_2);
     read(d, "epsilon", c.epsilon);
     read(d, "epsilon_hat", c.epsilon_hat);
+    read(d, "l2", c.l2);
     read(d, "weight_decay", c.weight_decay);
+    read(d, "dampening", c.dampening);
+    read(d, "epsilon_inside", c.epsilon_inside);
+    read(d, "rho", c.rho);
+    read(d, "centered", c.centered);
+    read(d, "momentum_decay", c.momentum_decay);
+    read(d, "threshold", c.threshold);
+    read(d, "epsilon_root", c.epsilon_root);
+    read(d, "shrink", c.shrink);
+    read(d, "grow", c.grow);
+    read(d, "smallest", c.smallest);
+    read(d, "largest", c.largest);
+    std::string maximum = "raw";
+    read(d, "maximum", maximum);
+    c.maximum_corrected = maximum == "corrected";
     std::string velocity = "gradient";
     read(d, "velocity", velocity);
     c.velocity = velocity == "step"      ? Velocity::step

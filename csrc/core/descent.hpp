@@ -84,8 +84,7 @@ class Descent {
           gradient_(gradient),
           slots_(slots),
           patience_(config.stop),
-          beta_1_powers_(config.optimizer.beta_1),
-          beta_2_powers_(config.optimizer.beta_2),
+          corrections_(config.optimizer),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
@@ -226,11 +225,7 @@ class Descent {
     }
 
     OptimizerStep<T> next_step(double rate) {
-        OptimizerConfig::Corrections corrections;
-        if (config_.optimizer.kind == OptimizerConfig::Kind::adam) {
-            const Index number = config_.first_step + step_ + 1;
-            corrections = {1.0 - beta_1_powers_(number), 1.0 - beta_2_powers_(number)};
-        }
+        const Corrections corrections = corrections_(config_.first_step + step_ + 1);
         return OptimizerStep<T>(config_.optimizer, rate, corrections, theta_, slots_);
     }
 
@@ -331,7 +326,7 @@ class Descent {
     T* gradient_;
     T* const* slots_;
     Patience patience_;
-    Powers beta_1_powers_, beta_2_powers_;
+    CorrectionSeries corrections_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;
