@@ -1,4 +1,4 @@
-"""Steps of torch, Keras, optax and scikit-learn, stored by vectors/make_optimizer_vectors.py, and the presets' own."""
+"""The presets against the steps of torch, Keras, optax and scikit-learn, stored by make_optimizer_vectors.py."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ ALL = {
     "rmsprop-all": RMSprop(0.01, 0.9, 0.1, momentum=0.5, centered=True, velocity="step", l2=0.1),
     "amsgrad": AMSGrad(0.01, weight_decay=0.1),
     "amsgrad-hat": AMSGrad(0.01, epsilon_hat=True, epsilon=1e-3),
-    "amsgrad-corrected": AMSGrad(0.01, maximum="corrected"),
+    "amsgrad-corrected": AMSGrad(0.01, beta_2=0.9, maximum="corrected"),
     "adamax": Adamax(0.01, beta_2=0.9),
     "adamax-outside": Adamax(0.01, epsilon=0.1, epsilon_inside=False, l2=0.1),
     "nadam": NAdam(0.01),

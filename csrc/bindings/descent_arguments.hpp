@@ -30,10 +30,11 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     if (kind == kinds.end())
         throw std::invalid_argument("unknown optimizer: " + d["kind"].cast<std::string>());
     c.kind = kind->second;
-    std::vector<double> initial;
-    read(d, "initial", initial);
-    if (initial.size() > OptimizerConfig::max_slots) throw std::invalid_argument("too many slots");
-    std::copy(initial.begin(), initial.end(), c.initial);
+    if (d.contains("initial")) {
+        const auto initial = d["initial"].cast<py::list>();
+        if (initial.size() > OptimizerConfig::max_slots) throw std::invalid_argument("too many slots");
+        for (std::size_t s = 0; s < initial.size(); ++s) c.initial[s] = initial[s].cast<double>();
+    }
     read(d, "learning_rate", c.learning_rate);
     read(d, "momentum", c.momentum);
     read(d, "nesterov", c.nesterov);
@@ -47,7 +48,8 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     read(d, "epsilon_inside", c.epsilon_inside);
     read(d, "rho", c.rho);
     read(d, "centered", c.centered);
-    read(d, "momentum_decay", c.momentum_decay);
+    if (d.contains("momentum_decay") && !d["momentum_decay"].is_none())
+        c.momentum_decay = d["momentum_decay"].cast<double>();
     read(d, "threshold", c.threshold);
     read(d, "epsilon_root", c.epsilon_root);
     read(d, "shrink", c.shrink);

@@ -1,4 +1,4 @@
-"""Take the steps of torch, Keras, optax and scikit-learn, and compare them with steepest's; ``--write`` stores them.
+"""Compare the steps of torch, Keras, optax and scikit-learn with steepest's; ``--write`` stores them.
 
 ``make parity`` runs it with the bench group's packages. The stored steps, optimizers.npz, are what the test suite
 compares with, which needs none of these.
@@ -16,9 +16,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from vectors.optimizer_cases import CASES, KEPT, STORED, Case, label, problem, rates, stored
 
 import steepest as st
+from vectors.optimizer_cases import CASES, KEPT, STORED, Case, label, problem, rates, stored
 
 TOLERANCE = 1e-12
 

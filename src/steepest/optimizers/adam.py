@@ -94,8 +94,8 @@ class AMSGrad(Adam):
     learning_rate, beta_1, beta_2, epsilon, epsilon_hat, l2, weight_decay
         As in :class:`Adam`. The folded form is Keras's, the other torch's.
     maximum : {"raw", "corrected"}, default "raw"
-        What the maximum is of: v, as in torch and Keras, or :math:`\hat v = v/(1-\beta_2^t)`, as in optax, and then the
-        root is :math:`\sqrt u + \varepsilon`.
+        What the maximum is of: v, as in torch and Keras, or :math:`\hat v = v/(1-\beta_2^t)`, as in optax, and then
+        the root is :math:`\sqrt u + \varepsilon`.
 
     References
     ----------
@@ -131,8 +131,8 @@ class Adamax(Optimizer):
     epsilon : float, default 1e-8
         Against division by 0.
     epsilon_inside : bool, default True
-        Inside the maximum, as torch and optax do; else :math:`u \leftarrow \max(\beta_2 u, |g|)` and the division is by
-        :math:`u + \varepsilon`, as Keras does.
+        Inside the maximum, as torch and optax do; else :math:`u \leftarrow \max(\beta_2 u, |g|)` and the division
+        is by :math:`u + \varepsilon`, as Keras does.
     l2, weight_decay : float, default 0.0
         See :class:`Optimizer`.
 
@@ -208,8 +208,8 @@ class RAdam(Optimizer):
     .. math::
         m &\leftarrow \beta_1 m + (1-\beta_1) g, \qquad v \leftarrow \beta_2 v + (1-\beta_2) g^2, \qquad
         \hat m = m/(1-\beta_1^t) \\
-        \rho_\infty &= \frac{2}{1-\beta_2} - 1, \qquad \rho_t = \rho_\infty - \frac{2 t \beta_2^t}{1-\beta_2^t}, \qquad
-        r_t = \sqrt{\frac{(\rho_t-4)(\rho_t-2)\rho_\infty}{(\rho_\infty-4)(\rho_\infty-2)\rho_t}} \\
+        \rho_\infty &= \frac{2}{1-\beta_2} - 1, \qquad \rho_t = \rho_\infty - \frac{2 t \beta_2^t}{1-\beta_2^t},
+        \qquad r_t = \sqrt{\frac{(\rho_t-4)(\rho_t-2)\rho_\infty}{(\rho_\infty-4)(\rho_\infty-2)\rho_t}} \\
         x &\leftarrow x - \eta\, r_t\, \hat m \Big/ \Big(\sqrt{v/(1-\beta_2^t)} + \varepsilon\Big)
         \text{ where } \rho_t > 5, \text{ else } x - \eta\,\hat m
 
@@ -275,8 +275,8 @@ class AdaBelief(Optimizer):
 
     References
     ----------
-    Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris and Duncan (2020), "AdaBelief optimizer: adapting stepsizes by
-    the belief in observed gradients".
+    Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris and Duncan (2020), "AdaBelief optimizer: adapting stepsizes
+    by the belief in observed gradients".
     """
 
     learning_rate: float = 1e-3

@@ -93,10 +93,11 @@ class Adadelta(Optimizer):
 class RMSprop(Optimizer):
     r"""Steps over the root mean square of recent gradients.
 
-    .. math:: v \leftarrow \rho v + (1-\rho) g^2, \qquad d = g / (\sqrt v + \varepsilon), \qquad x \leftarrow x - \eta d
+    .. math::
+        v \leftarrow \rho v + (1-\rho) g^2, \qquad d = g / (\sqrt v + \varepsilon), \qquad x \leftarrow x - \eta d
 
-    Centred, the root is of the variance :math:`v - \bar g^2`, with :math:`\bar g \leftarrow \rho \bar g + (1-\rho) g`;
-    it is 0 where rounding would make it negative. With momentum d goes through a velocity,
+    Centred, the root is of the variance :math:`v - \bar g^2`, with :math:`\bar g \leftarrow \rho \bar g + (1-\rho)
+    g`; it is 0 where rounding would make it negative. With momentum d goes through a velocity,
     :math:`w \leftarrow \beta w + d`, :math:`x \leftarrow x - \eta w`.
 
     Parameters
@@ -114,8 +115,8 @@ class RMSprop(Optimizer):
     centered : bool, default False
         Divide by the standard deviation.
     velocity : {"gradient", "step"}, default "gradient"
-        "step" is :math:`w \leftarrow \beta w + \eta d`, :math:`x \leftarrow x - w`, as in Keras and optax; they part
-        when a schedule moves the rate.
+        "step" is :math:`w \leftarrow \beta w + \eta d`, :math:`x \leftarrow x - w`, as in Keras and optax; they
+        part when a schedule moves the rate.
     l2, weight_decay : float, default 0.0
         See :class:`Optimizer`.
 

@@ -14,6 +14,9 @@ from steepest.optimizers.sign import Lion, Rprop
 __all__ = ["preset"]
 
 Keywords = dict[str, Any]
+Table = dict[
+    str, tuple[Keywords, Callable[[Keywords], Optimizer]]
+]  # defaults; what is made of them
 _REQUIRED = object()
 
 
@@ -47,9 +50,10 @@ def preset(
 
     Notes
     -----
-    torch's ``weight_decay`` is coupled, our ``l2``, unless it is AdamW's or ``decoupled_weight_decay=True``; Keras's
-    and optax's is decoupled, but for optax's adadelta. It applies to weights alone in a model. optax's ``rprop`` is
-    missing: it applies each step one call late.
+    torch's ``weight_decay`` is coupled, our ``l2``, unless it is AdamW's or ``decoupled_weight_decay=True``;
+    Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone. optax's
+    ``rprop`` is missing: it applies each step one call late. torch's NAdam keeps the product of its momenta in
+    its default dtype: with float32, and parameters of float64, it differs in the tenth digit.
 
     Examples
     --------
@@ -140,7 +144,7 @@ def _torch_rmsprop(k: Keywords) -> Optimizer:
     )
 
 
-_TORCH: dict[str, tuple[Keywords, Callable[[Keywords], Optimizer]]] = {
+_TORCH: Table = {
     "SGD": (
         {"lr": 1e-3, "momentum": 0, "dampening": 0, "weight_decay": 0, "nesterov": False},
         _torch_sgd,
@@ -258,7 +262,7 @@ def _keras_rmsprop(k: Keywords) -> Optimizer:
 
 _KERAS_RATE: Keywords = {"learning_rate": 0.001, "weight_decay": None}
 _KERAS_BETAS: Keywords = {**_KERAS_RATE, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-_KERAS: dict[str, tuple[Keywords, Callable[[Keywords], Optimizer]]] = {
+_KERAS: Table = {
     "SGD": (
         {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False, "weight_decay": None},
         _keras_sgd,
@@ -348,7 +352,7 @@ _OPTAX_RATE: Keywords = {"learning_rate": _REQUIRED}
 _OPTAX_BETAS: Keywords = {**_OPTAX_RATE, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
 _OPTAX_ADAM: Keywords = {**_OPTAX_BETAS, "eps_root": 0.0, "nesterov": False}
 _OPTAX_DECAY: Keywords = {"weight_decay": 1e-4}
-_OPTAX: dict[str, tuple[Keywords, Callable[[Keywords], Optimizer]]] = {
+_OPTAX: Table = {
     "sgd": ({**_OPTAX_RATE, "momentum": None, "nesterov": False}, _optax_sgd),
     "adagrad": (
         {**_OPTAX_RATE, "initial_accumulator_value": 0.1, "eps": 1e-7},
@@ -394,7 +398,7 @@ _OPTAX: dict[str, tuple[Keywords, Callable[[Keywords], Optimizer]]] = {
 
 # ---------------------------------------------------------------- scikit-learn
 
-_SKLEARN: dict[str, tuple[Keywords, Callable[[Keywords], Optimizer]]] = {
+_SKLEARN: Table = {
     "sgd": (
         {"learning_rate_init": 0.001, "momentum": 0.9, "nesterovs_momentum": True},
         lambda k: Momentum(k["learning_rate_init"], k["momentum"], "step", k["nesterovs_momentum"]),
@@ -408,7 +412,7 @@ _SKLEARN: dict[str, tuple[Keywords, Callable[[Keywords], Optimizer]]] = {
 }
 
 # library -> its optimizers; keywords that must have one value; keywords that do not change the numbers
-_LIBRARIES: dict[str, tuple[dict[str, Any], Keywords, tuple[str, ...]]] = {
+_LIBRARIES: dict[str, tuple[Table, Keywords, tuple[str, ...]]] = {
     "torch": (
         _TORCH,
         {"maximize": False},

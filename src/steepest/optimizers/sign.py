@@ -19,8 +19,8 @@ class Lion(Optimizer):
         x \leftarrow x - \eta \operatorname{sign}(\beta_1 m + (1-\beta_1) g), \qquad
         m \leftarrow \beta_2 m + (1-\beta_2) g
 
-    An L1 penalty is met by orthant-wise steps: the least subgradient is what the rule sees, and a parameter that would
-    change sign becomes 0 (Andrew and Gao, 2007, "Scalable training of L1-regularized log-linear models").
+    An L1 penalty is met by orthant-wise steps: the least subgradient is what the rule sees, and a parameter that
+    would change sign becomes 0 (Andrew and Gao, 2007, "Scalable training of L1-regularized log-linear models").
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class Lion(Optimizer):
 
     References
     ----------
-    Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu and Le (2023), "Symbolic discovery of optimization
-    algorithms".
+    Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu and Le (2023), "Symbolic discovery of
+    optimization algorithms".
     """
 
     learning_rate: float = 1e-4
@@ -63,8 +63,8 @@ class Rprop(Optimizer):
         x &\leftarrow x - \delta \operatorname{sign}(g), \qquad g' \leftarrow g
 
     After a change of sign a parameter rests for one step: iRprop-, as in torch. All :math:`\delta` begin as the
-    learning rate, and are within their bounds at all times; a schedule has nothing to move. An L1 penalty is met as in
-    :class:`Lion`.
+    learning rate, and are within their bounds at all times; a schedule has nothing to move. An L1 penalty is met as
+    in :class:`Lion`.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ class Rprop(Optimizer):
 
     References
     ----------
-    Riedmiller and Braun (1993), "A direct adaptive method for faster backpropagation learning: the RPROP algorithm";
+    Riedmiller and Braun (1993), "A direct adaptive method for faster backpropagation learning: the RPROP
+    algorithm";
     Igel and Hüsken (2000), "Improving the Rprop learning algorithm".
     """
 

@@ -74,7 +74,7 @@ def _orthant_step(
     l1: Sequence[float],
     rate: float,
 ) -> None:
-    """Step by the least subgradient; an entry that leaves the orthant in which it lies, or into which it goes, is 0."""
+    """Step by the least subgradient; what leaves the orthant in which it lies or into which it goes is 0."""
     starts = [x.copy() for x in theta]
     seen = [
         least_subgradient(x, g + optimizer.l2 * x, strength) - optimizer.l2 * x
