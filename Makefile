@@ -5,6 +5,7 @@
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
 #   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
 #                   (bench-peers: writes tables and pictures, and README's block of them); verified first
+#   make parity     200 steps of every preset beside torch, Keras, optax and scikit-learn, live
 #   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
 #   make dist       sdist and wheel, and a test that the sdist builds by itself
 #   make format     format everything
@@ -16,7 +17,7 @@ SOURCES := $(shell find csrc -type f) CMakeLists.txt pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 
-.PHONY: demo nist test lint check bench bench-loops bench-peers bench-smoke sanitize dist format clean
+.PHONY: demo nist test lint check bench bench-loops bench-peers bench-smoke parity sanitize dist format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -71,6 +72,9 @@ bench-peers: $(VENV)/.installed $(VENV)/.peers
 bench-loops: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only \
 	    --benchmark-disable-gc --benchmark-columns=median,iqr,rounds,iterations --benchmark-sort=name -q
+
+parity: $(VENV)/.installed $(VENV)/.peers
+	$(BIN)/python tests/vectors/make_optimizer_vectors.py
 
 sanitize: $(VENV)/.installed
 	./tests/sanitize.sh $(abspath $(VENV))

@@ -11,7 +11,22 @@ from tolerances import assert_close
 
 import steepest
 from steepest import _native, kernels
-from steepest.optimizers import SGD, Adam, AdamW, Momentum
+from steepest.optimizers import (
+    SGD,
+    AdaBelief,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Momentum,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from steepest.schedules import Cosine, Exponential, InverseTime, Step
 
 AVAILABLE = steepest.available_instruction_sets()
@@ -119,6 +134,17 @@ OPTIMIZERS = [
     Adam(0.01),
     Adam(0.01, epsilon_hat=True),
     AdamW(0.01, weight_decay=0.1),
+    Momentum(0.01, dampening=0.5, l2=0.1),
+    Adagrad(0.01),
+    Adadelta(),
+    RMSprop(0.01, momentum=0.5, centered=True),
+    AMSGrad(0.01),
+    Adamax(0.01),
+    NAdam(0.01),
+    RAdam(0.01, beta_2=0.9),
+    AdaBelief(0.01),
+    Lion(0.01),
+    Rprop(0.01),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +39,19 @@ OPTIMIZERS = [
     st.Adam(0.02, epsilon=0.1),
     st.Adam(0.02, beta_1=0.7, beta_2=0.95, epsilon=0.1, epsilon_hat=True),
     st.AdamW(0.02, epsilon=0.1, weight_decay=0.3),
+    st.SGD(0.1, l2=0.1, weight_decay=0.2),
+    st.Momentum(0.05, 0.8, dampening=0.3, l2=0.1),
+    st.Adagrad(0.1, 0.1, initial_sum=0.1),
+    st.Adadelta(epsilon=0.1),
+    st.RMSprop(0.02, 0.9, 0.1, momentum=0.5, weight_decay=0.3),
+    st.RMSprop(0.02, 0.9, 0.1, centered=True, epsilon_inside=True),
+    st.AMSGrad(0.02, 0.7, 0.9, 0.1),
+    st.Adamax(0.02, epsilon=0.1),
+    st.NAdam(0.02, epsilon=0.1),
+    st.RAdam(0.02, beta_2=0.9, epsilon=0.1),
+    st.AdaBelief(0.02, epsilon=0.1, epsilon_root=0.01),
+    st.Lion(0.01, weight_decay=0.1),
+    st.Rprop(0.01),
 ]
 SCHEDULES = [
     Constant(),
@@ -118,10 +132,7 @@ class Reference:
         """Return the parameters after each step, the first entry being the start."""
         theta = [part.copy() for part in self.theta]
         split = self.layers
-        # Decoupled decay is for the weights: the biases take plain Adam's step.
-        of_biases = optimizer
-        if isinstance(optimizer, st.AdamW):
-            of_biases = st.Adam(**{k: getattr(optimizer, k) for k in ADAM_FIELDS})
+        of_biases = without_decay(optimizer)
         states = optimizer.init(theta[:split]), of_biases.init(theta[split:])
         path = [[part.copy() for part in theta]]
         for epoch in range(epochs):
@@ -136,7 +147,9 @@ class Reference:
         return path
 
 
-ADAM_FIELDS = ("learning_rate", "beta_1", "beta_2", "epsilon", "epsilon_hat")
+def without_decay(optimizer):
+    """Return what moves the biases: both forms of decay are for the weights."""
+    return replace(optimizer, l2=0.0, weight_decay=0.0)
 
 
 def dimensions(widths, rows, steps):

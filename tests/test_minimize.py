@@ -21,6 +21,19 @@ OPTIMIZERS = [
     st.Adam(0.1, epsilon=0.1),
     st.Adam(0.1, epsilon=0.1, epsilon_hat=True),
     st.AdamW(0.1, epsilon=0.1, weight_decay=0.1),
+    st.SGD(0.1, l2=0.1, weight_decay=0.2),
+    st.Momentum(0.05, 0.8, dampening=0.3, l2=0.1),
+    st.Adagrad(0.1, 0.1, initial_sum=0.1),
+    st.Adadelta(epsilon=0.1),
+    st.RMSprop(0.02, 0.9, 0.1, momentum=0.5, weight_decay=0.3),
+    st.RMSprop(0.02, 0.9, 0.1, centered=True, epsilon_inside=True),
+    st.AMSGrad(0.02, 0.7, 0.9, 0.1),
+    st.Adamax(0.02, epsilon=0.1),
+    st.NAdam(0.02, epsilon=0.1),
+    st.RAdam(0.02, beta_2=0.9, epsilon=0.1),
+    st.AdaBelief(0.02, epsilon=0.1, epsilon_root=0.01),
+    st.Lion(0.01, weight_decay=0.1),
+    st.Rprop(0.01),
 ]
 HISTORY = {"loss", "gradient_norm", "learning_rate", "seconds"}
 

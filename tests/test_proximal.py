@@ -13,7 +13,6 @@ from sklearn import linear_model
 from sklearn.utils.fixes import parse_version
 from test_bits import FUSED, bits, needs_two, on
 from test_descent import (
-    ADAM_FIELDS,
     BATCH,
     INPUTS,
     OPTIMIZERS,
@@ -24,6 +23,7 @@ from test_descent import (
     compiled,
     dimensions,
     problem,
+    without_decay,
 )
 from tolerances import assert_close, in_float64
 
@@ -68,9 +68,7 @@ class ProximalReference(Reference):
     def steps(self, optimizer, epochs, batch_size=BATCH):
         """Return the parameters, losses and sizes of the gradient before each step, and where the last leads."""
         theta, split = [part.copy() for part in self.theta], self.layers
-        of_biases = optimizer
-        if isinstance(optimizer, st.AdamW):
-            of_biases = st.Adam(**{k: getattr(optimizer, k) for k in ADAM_FIELDS})
+        of_biases = without_decay(optimizer)
         states = optimizer.init(theta[:split]), of_biases.init(theta[split:])
         path, losses, norms = [[part.copy() for part in theta]], [], []
         for epoch in range(epochs):

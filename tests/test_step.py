@@ -7,6 +7,7 @@ There is no tolerance here: the same sums are rounded in the same order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -36,6 +37,11 @@ OPTIMIZERS = [
     st.Momentum(0.01, 0.9, "average"),
     st.Adam(0.01),
     st.AdamW(0.01, weight_decay=0.1),
+    st.SGD(0.01, l2=0.1),
+    st.RMSprop(0.01, momentum=0.5, centered=True, weight_decay=0.1),
+    st.AMSGrad(0.01),
+    st.NAdam(0.01),
+    st.Rprop(0.01),
 ]
 # widths, rows, rows of a batch: the last batch is smaller.
 SHAPES = [
@@ -74,7 +80,7 @@ def batches(rows, batch_size, shuffle):
 
 def without_decay(optimizer):
     """Return what moves the biases."""
-    return st.Adam(optimizer.learning_rate) if isinstance(optimizer, st.AdamW) else optimizer
+    return replace(optimizer, l2=0.0, weight_decay=0.0)
 
 
 def by_hand(weights, biases, data, model, optimizer, batch_size, shuffle):

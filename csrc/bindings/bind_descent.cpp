@@ -42,9 +42,10 @@ py::dict finished(const DescentResult& result, const CaughtError& caught) {
 // A network's parameters and the optimizer's slots, in flat vectors while the descent runs.
 template <class T>
 struct NetworkState {
-    Buffer<T> theta, slots[2];
+    Buffer<T> theta, slots[OptimizerConfig::max_slots];
 
-    // Without slots they start at zero. The lists are emptied: arrays that nobody else holds are freed.
+    // Without slots they start as the optimizer says. The lists are emptied: arrays that nobody else holds
+    // are freed.
     NetworkState(const Network<T>& network, const ParameterArrays& parameters, const py::object& slot_arrays,
                  const OptimizerConfig& optimizer) {
         const auto n_slots = static_cast<std::size_t>(optimizer.slots());
@@ -52,7 +53,11 @@ struct NetworkState {
         if (!slot_arrays.is_none()) given = slots_of(network, slot_arrays.cast<py::list>(), n_slots);
         theta.reserve(network.size());
         parameters.pack(network, theta.data());
-        for (std::size_t s = 0; s < n_slots; ++s) slots[s].reserve(network.size());
+        for (std::size_t s = 0; s < n_slots; ++s) {
+            slots[s].reserve(network.size());
+            if (const double value = optimizer.initial[s]; given.empty() && value != 0)
+                std::fill_n(slots[s].data(), network.size(), static_cast<T>(value));
+        }
         for (std::size_t s = 0; s < given.size(); ++s) given[s].pack(network, slots[s].data());
         parameters.clear();
         for (const ParameterArrays& slot : given) slot.clear();
@@ -99,7 +104,7 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
                       const std::optional<Dataset<T>>& held_out, const DescentConfig& config,
                       const py::object& on_record, CaughtError& caught, NetworkState<T>& state) {
     Buffer<T> gradient(config.by_points ? network.size() : 0);
-    T* slots[] = {state.slots[0].data(), state.slots[1].data()};
+    T* slots[] = {state.slots[0].data(), state.slots[1].data(), state.slots[2].data()};
     Interrupt interrupt([&] { return caught.guard(check_signals); });
     NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
     DescentHooks<T> hooks;
@@ -142,8 +147,8 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
 // Slots of one flat array each, copied in and out.
 template <class T>
 struct FlatSlots {
-    std::vector<T> values[2];
-    T* pointers[2] = {};
+    std::vector<T> values[OptimizerConfig::max_slots];
+    T* pointers[OptimizerConfig::max_slots] = {};
 
     FlatSlots(const py::list& arrays, const OptimizerConfig& optimizer, Index size) {
         if (static_cast<int>(arrays.size()) != optimizer.slots())

@@ -28,8 +28,9 @@ class Stepper {
         return with_scalar_type(
             [&](auto t) -> py::object {
                 using T = decltype(t);
-                T* slot[2] = {};
-                py::object held[2];  // without the GIL, another thread may take the arrays out of the state
+                T* slot[OptimizerConfig::max_slots] = {};
+                py::object held[OptimizerConfig::max_slots];  // without the GIL, another thread may take the
+                                                              // arrays out of the state
                 for (std::size_t s = 0; s < slots_.size(); ++s) {
                     PyObject* array = PyDict_GetItem(entries.ptr(), slots_[s].ptr());
                     if (!array || !is_array_of<T>(array) || !fits(array, theta, true))

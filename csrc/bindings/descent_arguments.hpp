@@ -3,6 +3,7 @@
 // value.
 #pragma once
 
+#include <map>
 #include <tuple>
 
 #include "bindings/arrays.hpp"
@@ -16,10 +17,21 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     using Kind = OptimizerConfig::Kind;
     using Velocity = OptimizerConfig::Velocity;
     OptimizerConfig c;
-    const auto kind = d["kind"].cast<std::string>();
-    if (kind != "SGD" && kind != "Momentum" && kind != "Adam" && kind != "AdamW")
-        throw std::invalid_argument("unknown optimizer: " + kind);
-    c.kind = kind == "SGD" ? Kind::sgd : kind == "Momentum" ? Kind::momentum : Kind::adam;
+    static const std::map<std::string, Kind> kinds = {
+        {"SGD", Kind::sgd},         {"Momentum", Kind::momentum}, {"Adam", Kind::adam},
+        {"AdamW", Kind::adam},      {"Adagrad", Kind::adagrad},   {"Adadelta", Kind::adadelta},
+        {"RMSprop", Kind::rmsprop}, {"AMSGrad", Kind::amsgrad},   {"Adamax", Kind::adamax},
+        {"NAdam", Kind::nadam},     {"RAdam", Kind::radam},       {"AdaBelief", Kind::adabelief},
+        {"Lion", Kind::lion},       {"Rprop", Kind::rprop}};
+    const auto kind = kinds.find(d["kind"].cast<std::string>());
+    if (kind == kinds.end())
+        throw std::invalid_argument("unknown optimizer: " + d["kind"].cast<std::string>());
+    c.kind = kind->second;
+    if (d.contains("initial")) {
+        const auto initial = d["initial"].cast<py::list>();
+        if (initial.size() > OptimizerConfig::max_slots) throw std::invalid_argument("too many slots");
+        for (std::size_t s = 0; s < initial.size(); ++s) c.initial[s] = initial[s].cast<double>();
+    }
     read(d, "learning_rate", c.learning_rate);
     read(d, "momentum", c.momentum);
     read(d, "nesterov", c.nesterov);
@@ -27,7 +39,23 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     read(d, "beta_2", c.beta_2);
     read(d, "epsilon", c.epsilon);
     read(d, "epsilon_hat", c.epsilon_hat);
+    read(d, "l2", c.l2);
     read(d, "weight_decay", c.weight_decay);
+    read(d, "dampening", c.dampening);
+    read(d, "epsilon_inside", c.epsilon_inside);
+    read(d, "rho", c.rho);
+    read(d, "centered", c.centered);
+    if (d.contains("momentum_decay") && !d["momentum_decay"].is_none())
+        c.momentum_decay = d["momentum_decay"].cast<double>();
+    read(d, "threshold", c.threshold);
+    read(d, "epsilon_root", c.epsilon_root);
+    read(d, "shrink", c.shrink);
+    read(d, "grow", c.grow);
+    read(d, "smallest", c.smallest);
+    read(d, "largest", c.largest);
+    std::string maximum = "raw";
+    read(d, "maximum", maximum);
+    c.maximum_corrected = maximum == "corrected";
     std::string velocity = "gradient";
     read(d, "velocity", velocity);
     c.velocity = velocity == "step"      ? Velocity::step

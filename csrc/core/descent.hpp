@@ -98,8 +98,7 @@ class Descent {
           patience_(config.stop),
           plateau_(config.plateau, config.plateau_state),
           optimizer_(config.optimizer),
-          beta_1_powers_(config.optimizer.beta_1),
-          beta_2_powers_(config.optimizer.beta_2),
+          corrections_(config.optimizer),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
@@ -244,20 +243,15 @@ class Descent {
     OptimizerStep<T> next_step(double rate) {
         if (!config_.hyper_schedules.empty()) [[unlikely]]
             move_hyper_parameters();
-        OptimizerConfig::Corrections corrections;
-        if (optimizer_.kind == OptimizerConfig::Kind::adam) {
-            const Index number = config_.first_step + step_ + 1;
-            corrections = {1.0 - beta_1_powers_(number), 1.0 - beta_2_powers_(number)};
-        }
+        const Corrections corrections = corrections_(config_.first_step + step_ + 1);
         return OptimizerStep<T>(optimizer_, rate, corrections, theta_, slots_);
     }
 
-    // To their values at this time; Adam's corrections are those of its present betas.
+    // To their values at this time; an optimizer's corrections are those of its present betas.
     [[gnu::noinline]] void move_hyper_parameters() {
         for (const auto& [parameter, schedule] : config_.hyper_schedules)
             optimizer_.*parameter = config_.optimizer.*parameter * schedule(now());
-        beta_1_powers_ = Powers(optimizer_.beta_1);
-        beta_2_powers_ = Powers(optimizer_.beta_2);
+        corrections_ = CorrectionSeries(optimizer_);
     }
 
     // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted.
@@ -372,7 +366,7 @@ class Descent {
     Patience patience_;
     Plateau plateau_;
     OptimizerConfig optimizer_;  // at the present time
-    Powers beta_1_powers_, beta_2_powers_;
+    CorrectionSeries corrections_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;

@@ -41,19 +41,44 @@ if TYPE_CHECKING:
         MLPRegressor,
         PolynomialRegression,
     )
-    from steepest.optimizers import SGD, Adam, AdamW, Momentum
+    from steepest.optimizers import (
+        SGD,
+        AdaBelief,
+        Adadelta,
+        Adagrad,
+        Adam,
+        Adamax,
+        AdamW,
+        AMSGrad,
+        Lion,
+        Momentum,
+        NAdam,
+        RAdam,
+        RMSprop,
+        Rprop,
+    )
 
 __all__ = [
     "SGD",
+    "AMSGrad",
+    "AdaBelief",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "LinearRegression",
+    "Lion",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "MinimizeResult",
     "Momentum",
+    "NAdam",
     "PolynomialRegression",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "available_instruction_sets",
     "build_info",
     "calculus",
@@ -74,7 +99,25 @@ __all__ = [
 
 # Where each lazily imported name lives; a submodule lives in itself.
 _HOME = {
-    **dict.fromkeys(("SGD", "Adam", "AdamW", "Momentum"), "optimizers"),
+    **dict.fromkeys(
+        (
+            "SGD",
+            "Adam",
+            "AdamW",
+            "Momentum",
+            "AMSGrad",
+            "AdaBelief",
+            "Adadelta",
+            "Adagrad",
+            "Adamax",
+            "Lion",
+            "NAdam",
+            "RAdam",
+            "RMSprop",
+            "Rprop",
+        ),
+        "optimizers",
+    ),
     **dict.fromkeys(("minimize", "MinimizeResult"), "_minimize"),
     **dict.fromkeys(
         (

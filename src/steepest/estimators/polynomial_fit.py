@@ -213,7 +213,7 @@ def points_descent(
 
     result: dict[str, Any] = _native.core.polynomial_descent(
         theta[0],
-        [np.zeros(units.degree + 1) for _ in optimizer.slots],
+        [np.full(units.degree + 1, optimizer.initial(slot)) for slot in optimizer.slots],
         columns(training),
         None if validation is None else columns(validation),
         recurrence(units.basis, units.degree),

@@ -38,7 +38,7 @@ def descend(
         batch, or None when `n_rows` is None. The gradient is shaped as `theta`.
     theta : array, or list or tuple of them
         Where to start; it is not changed.
-    optimizer : SGD, Momentum, Adam or AdamW
+    optimizer : any of steepest.optimizers
     n_rows : int, optional
         Number of rows of the data; None for a function without rows, one step for each epoch.
     batch_size : int, optional

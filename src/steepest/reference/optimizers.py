@@ -24,7 +24,7 @@ def optimizer_step(
 
     Parameters
     ----------
-    optimizer : SGD, Momentum, Adam or AdamW
+    optimizer : any of steepest.optimizers
         Told apart by the name of its class.
     theta : floating array, or list of them
         The parameters.
@@ -32,21 +32,24 @@ def optimizer_step(
         The gradient at `theta`; it is not changed.
     state : dict
         What ``optimizer.init(theta)`` gave: "step", the number of steps taken, and the arrays that
-        the rule keeps ("velocity"; "first_moment" and "second_moment"), shaped as `theta`.
+        the rule keeps, ``optimizer.slots``, shaped as `theta`.
     learning_rate : float, optional
         Used in place of ``optimizer.learning_rate``.
 
     Raises
     ------
     ValueError
-        If the optimizer's class is none of the four.
+        If the optimizer's class is none of them.
     """
-    rule, slots = choose(_RULES, "optimizer", type(optimizer).__name__)
+    rule = choose(_RULES, "optimizer", type(optimizer).__name__)
     rate = float(optimizer.learning_rate if learning_rate is None else learning_rate)
     state["step"] += 1
-    parts = [theta, gradient, *(state[slot] for slot in slots)]
-    for arrays in zip(*map(_as_list, parts), strict=True):
-        rule(optimizer, rate, state["step"], *arrays)
+    parts = [theta, gradient, *(state[slot] for slot in optimizer.slots)]
+    for x, g, *slots in zip(*map(_as_list, parts), strict=True):
+        g_penalised = g + optimizer.l2 * x if optimizer.l2 != 0 else g
+        if optimizer.weight_decay != 0:
+            x -= rate * optimizer.weight_decay * x  # decoupled: no moment sees it
+        rule(optimizer, rate, state["step"], x, g_penalised, *slots)
 
 
 def _sgd(optimizer: Any, rate: float, step: int, x: Array, g: Array) -> None:
@@ -61,34 +64,221 @@ def _momentum(optimizer: Any, rate: float, step: int, x: Array, g: Array, v: Arr
         "gradient": (1.0, rate),
         "average": (1.0 - b, rate),
     }[optimizer.velocity]
+    if step > 1:  # the first gradient enters whole
+        entering *= 1.0 - optimizer.dampening
     v[...] = b * v + entering * g
     x -= leaving * (b * v + entering * g if optimizer.nesterov else v)
 
 
+def _adagrad(optimizer: Any, rate: float, step: int, x: Array, g: Array, s: Array) -> None:
+    s[...] = s + g**2
+    x -= rate * _ratio(g, _root(s, optimizer.epsilon, optimizer.epsilon_inside))
+
+
+def _adadelta(
+    optimizer: Any, rate: float, step: int, x: Array, g: Array, v: Array, u: Array
+) -> None:
+    rho, epsilon = optimizer.rho, optimizer.epsilon
+    v[...] = rho * v + (1.0 - rho) * g**2
+    delta = _ratio(np.sqrt(u + epsilon) * g, np.sqrt(v + epsilon))
+    u[...] = rho * u + (1.0 - rho) * delta**2
+    x -= rate * delta
+
+
+def _rmsprop(
+    optimizer: Any, rate: float, step: int, x: Array, g: Array, v: Array, *more: Array
+) -> None:
+    rho, slots = optimizer.rho, list(more)
+    v[...] = rho * v + (1.0 - rho) * g**2
+    spread = v
+    if optimizer.centered:
+        mean = slots.pop(0)
+        mean[...] = rho * mean + (1.0 - rho) * g
+        spread = np.maximum(v - mean**2, 0.0)
+    d = _ratio(g, _root(spread, optimizer.epsilon, optimizer.epsilon_inside))
+    if not slots:
+        x -= rate * d
+        return
+    (velocity,) = slots
+    entering, leaving = (rate, 1.0) if optimizer.velocity == "step" else (1.0, rate)
+    velocity[...] = optimizer.momentum * velocity + entering * d
+    x -= leaving * velocity
+
+
 def _adam(optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, v: Array) -> None:
+    _moments(optimizer, g, m, v)
+    _adam_step(optimizer, rate, step, x, m, v)
+
+
+def _amsgrad(
+    optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, v: Array, u: Array
+) -> None:
+    _moments(optimizer, g, m, v)
+    if optimizer.maximum == "raw":
+        u[...] = np.maximum(u, v)
+        _adam_step(optimizer, rate, step, x, m, u)
+        return
+    u[...] = np.maximum(u, v / (1.0 - optimizer.beta_2**step))
+    m_hat = m / (1.0 - optimizer.beta_1**step)
+    x -= rate * _ratio(m_hat, np.sqrt(u) + optimizer.epsilon)
+
+
+def _adamax(optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, u: Array) -> None:
     b1, b2, epsilon = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
     m[...] = b1 * m + (1.0 - b1) * g
-    v[...] = b2 * v + (1.0 - b2) * g**2
-    # m and v start at zero: dividing by these removes the bias towards it.
-    correction_1, correction_2 = 1.0 - b1**step, 1.0 - b2**step
-    if optimizer.epsilon_hat:
-        x -= rate * correction_2**0.5 / correction_1 * m / (np.sqrt(v) + epsilon)
+    inside, outside = (epsilon, 0.0) if optimizer.epsilon_inside else (0.0, epsilon)
+    u[...] = np.maximum(b2 * u, np.abs(g) + inside)
+    x -= rate / (1.0 - b1**step) * _ratio(m, u + outside)
+
+
+def _nadam(optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, v: Array) -> None:
+    b1, decay = optimizer.beta_1, optimizer.momentum_decay
+    times = np.arange(1, step + 2)
+    mu = b1 * (1.0 - 0.5 * 0.96 ** (decay * times)) if decay is not None else 0.0 * times + b1
+    product, product_next = np.prod(mu[:-1]), np.prod(mu)
+    _moments(optimizer, g, m, v)
+    ahead = mu[-1] / (1.0 - product_next) * m + (1.0 - mu[-2]) / (1.0 - product) * g
+    v_hat = v / (1.0 - optimizer.beta_2**step)
+    x -= rate * _ratio(ahead, np.sqrt(v_hat) + optimizer.epsilon)
+
+
+def _radam(optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, v: Array) -> None:
+    _moments(optimizer, g, m, v)
+    rectification = _rectification(optimizer, step)
+    if rectification is None:
+        x -= rate * m / (1.0 - optimizer.beta_1**step)
     else:
-        x -= rate * (m / correction_1) / (np.sqrt(v / correction_2) + epsilon)
+        _adam_step(optimizer, rate * rectification, step, x, m, v)
 
 
-def _adamw(optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, v: Array) -> None:
-    x -= rate * optimizer.weight_decay * x  # decoupled: m and v never see the decay
-    _adam(optimizer, rate, step, x, g, m, v)
+def _adabelief(
+    optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array, s: Array
+) -> None:
+    b1, b2 = optimizer.beta_1, optimizer.beta_2
+    m[...] = b1 * m + (1.0 - b1) * g
+    s[...] = b2 * s + (1.0 - b2) * (g - m) ** 2 + optimizer.epsilon_root
+    root = np.sqrt(s / (1.0 - b2**step)) + optimizer.epsilon
+    x -= rate * _ratio(m / (1.0 - b1**step), root)
 
 
-# class name -> its rule, and the arrays of the state in the order in which the rule takes them
-_RULES: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
-    "SGD": (_sgd, ()),
-    "Momentum": (_momentum, ("velocity",)),
-    "Adam": (_adam, ("first_moment", "second_moment")),
-    "AdamW": (_adamw, ("first_moment", "second_moment")),
+def _lion(optimizer: Any, rate: float, step: int, x: Array, g: Array, m: Array) -> None:
+    b1, b2 = optimizer.beta_1, optimizer.beta_2
+    x -= rate * np.sign(b1 * m + (1.0 - b1) * g)
+    m[...] = b2 * m + (1.0 - b2) * g
+
+
+def _rprop(
+    optimizer: Any, rate: float, step: int, x: Array, g: Array, last: Array, delta: Array
+) -> None:
+    agreement = np.sign(g) * np.sign(last)
+    factor = np.where(agreement > 0, optimizer.grow, np.where(agreement < 0, optimizer.shrink, 1.0))
+    delta[...] = np.clip(delta * factor, optimizer.smallest, optimizer.largest)
+    last[...] = np.where(agreement < 0, 0.0, g)
+    x -= delta * np.sign(last)
+
+
+_RULES: dict[str, Callable[..., None]] = {
+    "SGD": _sgd,
+    "Momentum": _momentum,
+    "Adagrad": _adagrad,
+    "Adadelta": _adadelta,
+    "RMSprop": _rmsprop,
+    "Adam": _adam,
+    "AdamW": _adam,
+    "AMSGrad": _amsgrad,
+    "Adamax": _adamax,
+    "NAdam": _nadam,
+    "RAdam": _radam,
+    "AdaBelief": _adabelief,
+    "Lion": _lion,
+    "Rprop": _rprop,
 }
+
+
+def unit_step(optimizer: Any, rate: float, state: dict[str, Any], part: int) -> Any:
+    """Return the step that a constant gradient of 1 makes in the limit, at the gradients' present size.
+
+    Parameters
+    ----------
+    optimizer : any of steepest.optimizers but Lion and Rprop, whose steps do not depend on the gradient's size
+    rate : float
+    state : dict
+        After a step.
+    part : int
+        Of which array of the parameters.
+
+    Returns
+    -------
+    float, or array shaped as the parameters
+    """
+    kind = type(optimizer).__name__
+    slots = [state[slot][part] for slot in optimizer.slots]
+    epsilon = getattr(optimizer, "epsilon", 0.0)
+    with np.errstate(divide="ignore"):  # an epsilon of 0 where there has been no gradient
+        if kind == "SGD":
+            return rate
+        if kind == "Momentum":
+            share = 1.0 - optimizer.dampening
+            average = optimizer.velocity == "average"
+            return rate * share / (1.0 if average else 1.0 - optimizer.momentum)
+        if kind == "Adagrad":
+            return rate / _root(slots[0], epsilon, optimizer.epsilon_inside)
+        if kind == "Adadelta":
+            return rate * np.sqrt(slots[1] + epsilon) / np.sqrt(slots[0] + epsilon)
+        if kind == "RMSprop":
+            spread = np.maximum(slots[0] - slots[1] ** 2, 0) if optimizer.centered else slots[0]
+            root = _root(spread, epsilon, optimizer.epsilon_inside)
+            return rate / (1.0 - optimizer.momentum) / root
+        if kind == "Adamax":
+            return rate / (slots[1] + (0.0 if optimizer.epsilon_inside else epsilon))
+        if kind == "AMSGrad" and optimizer.maximum == "corrected":
+            return rate / (np.sqrt(slots[2]) + epsilon)
+        if kind == "RAdam":
+            rectification = _rectification(optimizer, state["step"])
+            if rectification is None:
+                return rate
+            rate = rate * rectification
+        correction = 1.0 - optimizer.beta_2 ** state["step"]
+        if getattr(optimizer, "epsilon_hat", False):
+            return rate * correction**0.5 / (np.sqrt(slots[-1]) + epsilon)
+        return rate / (np.sqrt(slots[-1] / correction) + epsilon)
+
+
+def _moments(optimizer: Any, g: Array, m: Array, v: Array) -> None:
+    b1, b2 = optimizer.beta_1, optimizer.beta_2
+    m[...] = b1 * m + (1.0 - b1) * g
+    v[...] = b2 * v + (1.0 - b2) * g**2
+
+
+def _adam_step(optimizer: Any, rate: float, step: int, x: Array, m: Array, v: Array) -> None:
+    # m and v start at zero: dividing by these removes the bias towards it.
+    correction_1, correction_2 = 1.0 - optimizer.beta_1**step, 1.0 - optimizer.beta_2**step
+    if optimizer.epsilon_hat:
+        root = np.sqrt(v) + optimizer.epsilon
+        x -= rate * correction_2**0.5 / correction_1 * _ratio(m, root)
+    else:
+        x -= rate * _ratio(m / correction_1, np.sqrt(v / correction_2) + optimizer.epsilon)
+
+
+def _rectification(optimizer: Any, step: int) -> float | None:
+    """Return RAdam's r_t, or None where the step is that of momentum."""
+    power = optimizer.beta_2**step
+    rho_inf = 2.0 / (1.0 - optimizer.beta_2) - 1.0
+    rho = rho_inf - 2.0 * step * power / (1.0 - power)
+    if rho <= optimizer.threshold:
+        return None
+    above, below = (rho - 4.0) * (rho - 2.0) * rho_inf, (rho_inf - 4.0) * (rho_inf - 2.0) * rho
+    return float((above / below) ** 0.5)
+
+
+def _root(square: Array, epsilon: float, inside: bool) -> Array:
+    root: Array = np.sqrt(square + epsilon) if inside else np.sqrt(square) + epsilon
+    return root
+
+
+def _ratio(a: Array, b: Array) -> Array:
+    """Return a / b, and 0 where a is 0, also over 0."""
+    return np.divide(a, b, out=np.zeros_like(a), where=a != 0)
 
 
 def _as_list(arrays: Array | Sequence[Array]) -> list[Array]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._support import Array
-from .optimizers import optimizer_step
+from .optimizers import optimizer_step, unit_step
 
 
 def proximal_step(
@@ -26,7 +26,8 @@ def proximal_step(
 
     Parameters
     ----------
-    optimizer : SGD, Momentum, Adam or AdamW
+    optimizer : any of steepest.optimizers
+        Lion and Rprop step orthant by orthant instead: Andrew and Gao (2007).
     theta, gradient : lists of arrays
         The gradient is that of J, without the L1 penalty.
     state : dict
@@ -42,10 +43,16 @@ def proximal_step(
     for structured neural networks".
     """
     rate = float(optimizer.learning_rate if learning_rate is None else learning_rate)
+    if type(optimizer).__name__ in (
+        "Lion",
+        "Rprop",
+    ):  # their steps do not depend on the gradient's size
+        _orthant_step(optimizer, theta, gradient, state, l1, rate)
+        return
     optimizer_step(optimizer, theta, gradient, state, rate)
     for layer, (x, strength) in enumerate(zip(theta, l1, strict=True)):
         if strength > 0:
-            x[...] = soft_threshold(x, strength * _unit_step(optimizer, rate, state, layer))
+            x[...] = soft_threshold(x, strength * unit_step(optimizer, rate, state, layer))
 
 
 def soft_threshold(x: Array, threshold: Any) -> Array:
@@ -59,16 +66,22 @@ def least_subgradient(theta: Array, gradient: Array, l1: float) -> Array:
     return np.where(theta != 0, gradient + l1 * np.sign(theta), soft_threshold(gradient, l1))
 
 
-def _unit_step(optimizer: Any, rate: float, state: dict[str, Any], layer: int) -> Any:
-    """Return the step that a constant gradient of 1 makes in the limit, with Adam's present second moment."""
-    kind = type(optimizer).__name__
-    if kind == "SGD":
-        return rate
-    if kind == "Momentum":
-        return rate if optimizer.velocity == "average" else rate / (1.0 - optimizer.momentum)
-    v = state["second_moment"][layer]
-    correction = 1.0 - optimizer.beta_2 ** state["step"]
-    with np.errstate(divide="ignore"):  # an epsilon of 0 where there has been no gradient
-        if optimizer.epsilon_hat:
-            return rate * correction**0.5 / (np.sqrt(v) + optimizer.epsilon)
-        return rate / (np.sqrt(v / correction) + optimizer.epsilon)
+def _orthant_step(
+    optimizer: Any,
+    theta: Sequence[Array],
+    gradient: Sequence[Array],
+    state: dict[str, Any],
+    l1: Sequence[float],
+    rate: float,
+) -> None:
+    """Step by the least subgradient; what leaves the orthant in which it lies or into which it goes is 0."""
+    starts = [x.copy() for x in theta]
+    seen = [
+        least_subgradient(x, g + optimizer.l2 * x, strength) - optimizer.l2 * x
+        for x, g, strength in zip(theta, gradient, l1, strict=True)
+    ]
+    optimizer_step(optimizer, theta, seen, state, rate)
+    for x, start, g, strength in zip(theta, starts, seen, l1, strict=True):
+        if strength > 0:
+            orthant = np.where(start != 0, np.sign(start), -np.sign(g))
+            x[...] = np.where(x * orthant > 0, x, 0.0)

@@ -1,0 +1,50 @@
+// The loops of the rules in further_rules.hpp.
+#include "core/further_rules.hpp"
+
+#include "core/optimizers.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+template <class T>
+void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const {
+    using Kind = OptimizerConfig::Kind;
+    auto with = [&]<class Rule>() {
+        apply_rule(PenalisedRule<T, Rule>{Rule(*config, rate, corrections), penalties}, x, g, slots, n);
+    };
+    auto rmsprop = [&]<bool Centered>() {
+        if (config->momentum > 0)
+            with.template operator()<RmspropRule<T, Centered, true>>();
+        else
+            with.template operator()<RmspropRule<T, Centered, false>>();
+    };
+    switch (config->kind) {
+        case Kind::adagrad:
+            return with.template operator()<AdagradRule<T>>();
+        case Kind::adadelta:
+            return with.template operator()<AdadeltaRule<T>>();
+        case Kind::rmsprop:
+            return config->centered ? rmsprop.template operator()<true>()
+                                    : rmsprop.template operator()<false>();
+        case Kind::amsgrad:
+            return with.template operator()<AmsgradRule<T>>();
+        case Kind::adamax:
+            return with.template operator()<AdamaxRule<T>>();
+        case Kind::nadam:
+            return with.template operator()<NadamRule<T>>();
+        case Kind::radam:
+            return with.template operator()<RadamRule<T>>();
+        case Kind::adabelief:
+            return with.template operator()<AdabeliefRule<T>>();
+        case Kind::lion:
+            return with.template operator()<LionRule<T>>();
+        case Kind::rprop:
+            return with.template operator()<RpropRule<T>>();
+        default:
+            break;  // OptimizerStep has the others
+    }
+}
+
+template struct FurtherRule<float>;
+template struct FurtherRule<double>;
+
+}  // namespace steepest::STEEPEST_ISA

@@ -1,0 +1,42 @@
+"""Optimizers: hyper-parameters, an explicit state, and one step in place.
+
+An optimizer is a frozen dataclass of hyper-parameters. Everything that changes from step to step is in the
+state, a plain dictionary of numbers and arrays that the caller owns, can save, copy and compare::
+
+    optimizer = Adam(learning_rate=1e-3)
+    state = optimizer.init(theta)
+    optimizer.step(theta, gradient, state)  # theta and state change in place
+
+The same dataclasses configure the estimators and :func:`steepest.minimize`, where the step runs inside the
+compiled loop. ``steepest.reference.optimizer_step`` is the NumPy twin of ``step``.
+"""
+
+from __future__ import annotations
+
+from steepest.optimizers.adam import AdaBelief, Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
+from steepest.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from steepest.optimizers.base import Optimizer, Parameters, State
+from steepest.optimizers.momentum import SGD, Momentum
+from steepest.optimizers.presets import preset
+from steepest.optimizers.sign import Lion, Rprop
+
+__all__ = [
+    "SGD",
+    "AMSGrad",
+    "AdaBelief",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Momentum",
+    "NAdam",
+    "Optimizer",
+    "Parameters",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "State",
+    "preset",
+]
