@@ -204,7 +204,7 @@ def test_warm_start_keeps_the_basis(isa, points, rng):
     again.fit(x, y)
     assert again.loss_curve_[0] == pytest.approx(again.loss_, rel=1e-12)
     model.degree = 4
-    with pytest.raises(ValueError, match="warm_start needs the degree"):
+    with pytest.raises(ValueError, match="warm_start go on from coef_ of degree 5"):
         model.fit(x, y)
 
 

@@ -31,7 +31,12 @@ def recurrence(basis: Basis, degree: int) -> Recurrence | None:
 
 
 def _given(basis: Sequence[Array], degree: int) -> Recurrence:
-    arrays = [np.ascontiguousarray(part, dtype=np.float64) for part in basis]
+    try:
+        arrays = [np.ascontiguousarray(part, dtype=np.float64) for part in basis]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"basis must be one of {KNOWN_BASES} or three arrays a, b, c of numbers, but is {basis!r}"
+        ) from error
     if len(arrays) != 3 or any(part.shape != (degree,) for part in arrays):
         raise ValueError(
             f"basis must be three arrays a, b, c of shape ({degree},) for this degree, but their shapes are "
