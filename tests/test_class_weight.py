@@ -217,7 +217,7 @@ def test_in_a_search(kind, data):
         ({"virginica": -1.0}, ValueError, r"class_weight.*not negative.*virginica"),
         ({"virginica": np.nan}, ValueError, r"class_weight.*finite.*virginica"),
         ({"virginica": "much"}, ValueError, r"class_weight.*finite.*virginica"),
-        ({"virginica": 0, "versicolor": 0, "setosa": 0}, ValueError, r"all are zero"),
+        ({"virginica": 0, "versicolor": 0, "setosa": 0}, ValueError, r"class_weight must leave"),
     ],
 )
 def test_bad_weights(kind, data, class_weight, error, message):

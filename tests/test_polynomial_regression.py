@@ -398,7 +398,7 @@ def test_warm_start_with_another_degree_is_refused(points):
     coef = model.coef_.copy()
     model.set_params(degree=4)
     with pytest.raises(
-        ValueError, match=r"warm_start needs the degree and the targets of the last fit, 3 and 1"
+        ValueError, match=r"warm_start go on from coef_ of degree 3 and of 1 targets"
     ):
         model.fit(*points)
     np.testing.assert_array_equal(model.coef_, coef)

@@ -140,7 +140,9 @@ def test_validation_data_of_other_targets_are_refused(points):
 def test_warm_start_of_other_targets_is_refused(points):
     x, Y = points
     model = st.PolynomialRegression(2, warm_start=True).fit(x, Y)
-    with pytest.raises(ValueError, match="warm_start needs the degree and the targets"):
+    with pytest.raises(
+        ValueError, match="warm_start go on from coef_ of degree 2 and of 3 targets"
+    ):
         model.fit(x, Y[:, :2])
     assert model.coef_.shape == (3, 3)
 

@@ -95,3 +95,22 @@ def test_the_penalties_of_lasso_and_elastic_net(line, l1_ratio):
     assert (0.0 in theirs.coef_) == (l1_ratio == 1)
     np.testing.assert_array_equal(ours.coef_ == 0, theirs.coef_ == 0)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-6)
+
+
+def test_the_penalty_of_a_poisson_regressor(line):
+    X, y = line
+    counts = np.round(np.exp(0.3 * y))
+    theirs = lm.PoissonRegressor(alpha=0.2, tol=1e-12, max_iter=10_000).fit(X, counts)
+    ours = st.LinearRegression(loss="poisson", alpha=0.2, standardize=False).fit(X, counts)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-5)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-5)
+
+
+def test_the_penalty_of_a_quantile_regressor(line):
+    X, y = line
+    theirs = lm.QuantileRegressor(quantile=0.8, alpha=0.05).fit(X, y)
+    ours = st.LinearRegression(
+        loss=st.losses.Quantile(0.8), alpha=0.05, l1_ratio=1, standardize=False
+    ).fit(X, y)
+    np.testing.assert_array_equal(ours.coef_ == 0, np.abs(theirs.coef_) < 1e-12)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=5e-3)

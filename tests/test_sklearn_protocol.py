@@ -420,6 +420,7 @@ def test_weights_are_routed_through_a_pipeline_and_a_search(kind, task):
     pipeline.fit(X, y, sample_weight=weights)
     alone = small(kind).fit(StandardScaler().fit_transform(X), y, sample_weight=weights)
     np.testing.assert_array_equal(pipeline.predict(X), alone.predict(pipeline[:-1].transform(X)))
+    pipeline.set_score_request(sample_weight=True)  # which scikit-learn 1.6 asks for
     search = GridSearchCV(pipeline, {f"{kind.__name__.lower()}__alpha": [1e-3]}, cv=2)
     search.fit(X, y, sample_weight=weights)
     folds = []
@@ -471,7 +472,11 @@ def test_tables_in_a_pipeline(kind, task, library):
         warnings.simplefilter("ignore", ConvergenceWarning)
         pipeline.fit(frame, target)
         prediction = pipeline.predict(frame)
-    assert pipeline[-1].feature_names_in_.tolist() == list(frame.columns)
+    names = getattr(
+        sklearn.linear_model.Ridge().fit(frame, np.zeros(len(y))), "feature_names_in_", None
+    )
+    np.testing.assert_array_equal(getattr(pipeline[-1], "feature_names_in_", None), names)
+    assert names is not None or library == "polars"  # whose names scikit-learn 1.6 does not see
     scaled = pipeline[0].transform(frame).to_numpy()
     np.testing.assert_array_equal(prediction, small(kind).fit(scaled, y).predict(scaled))
     assert type(prediction) is np.ndarray

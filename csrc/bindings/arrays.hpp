@@ -66,6 +66,15 @@ inline bool are_classes(py::handle h, Index rows, Index classes) {
     return true;
 }
 
+// Of n rows, (n,), or nullptr for None.
+template <class T>
+const T* weights_of(py::handle w, Index n) {
+    if (w.is_none()) return nullptr;
+    if (!is_array_of<T>(w) || as_array(w).size() != n)
+        throw std::invalid_argument("sample_weight does not fit X");
+    return data<T>(w);
+}
+
 // A vector is one column.
 template <class T>
 MatrixView<const T> matrix(py::handle h) {
@@ -79,9 +88,13 @@ inline bool is_sparse(py::handle X) {
     return py::isinstance<py::tuple>(X) && py::len(X) == 4;
 }
 
-// A polynomial basis at points is a tuple of the points, the degree, and the recurrence's coefficients.
+// A polynomial basis at points is a tuple of the points, the degree, and the recurrence's coefficients. (A
+// tuple of three arrays may be the rows of a matrix, for Python to convert.)
 inline bool is_polynomial(py::handle X) {
-    return py::isinstance<py::tuple>(X) && py::len(X) == 3;
+    if (!py::isinstance<py::tuple>(X) || py::len(X) != 3) return false;
+    const auto parts = py::reinterpret_borrow<py::tuple>(X);
+    return PyIndex_Check(parts[1].ptr()) && !py::isinstance<py::array>(parts[1]) &&
+           py::isinstance<py::tuple>(parts[2]);
 }
 
 // The array that has the type of the matrix's entries.

@@ -5,7 +5,6 @@
 #include "bindings/descent_arguments.hpp"
 #include "bindings/listener.hpp"
 #include "bindings/network_arguments.hpp"
-#include "bindings/polynomial_arguments.hpp"
 #include "core/descent.hpp"
 #include "core/moments.hpp"
 #include "core/polynomial_objective.hpp"
@@ -127,12 +126,11 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
     model.widths = widths_of(parameters.weights);
     require_strengths(model);
     const Network<T> network(std::move(model));
-    const auto& widths = network.config().widths;
-    const Dataset<T> data = dataset<T>(training[0], training[1], training[2], widths);
+    const Dataset<T> data = dataset<T>(training[0], training[1], training[2], network.config());
     std::optional<Dataset<T>> held_out;
     if (!validation.is_none()) {
         const auto parts = validation.cast<py::tuple>();
-        held_out = dataset<T>(parts[0], parts[1], parts[2], widths);
+        held_out = dataset<T>(parts[0], parts[1], parts[2], network.config());
     }
     NetworkState<T> state(network, parameters, slot_arrays, config.optimizer);
     CaughtError caught;
@@ -170,15 +168,15 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
     const Index size = as_array(theta).size(), degree = size - 1;
     const py::object x = training[0], y = training[1], w = training[2];
     const Index n = as_array(x).size();
-    if (!is_array_of<double>(theta) || !is_array_of<T>(y) || as_array(y).size() != n ||
-        (!w.is_none() && (!is_array_of<T>(w) || as_array(w).size() != n)))
-        throw std::invalid_argument("theta, x, y and sample_weight do not fit together");
+    if (!is_array_of<double>(theta) || size == 0 || !is_array_of<T>(y) || as_array(y).size() != n)
+        throw std::invalid_argument("theta, x and y do not fit together");
+    const T* weights = weights_of<T>(w, n);
     std::vector<double> at(data<double>(theta), data<double>(theta) + size), gradient(at.size());
     FlatSlots<double> slots(slot_arrays, config.optimizer, size);
     CaughtError caught;
     Interrupt interrupt([&] { return caught.guard(check_signals); });
     PolynomialObjective<T> objective(basis_from(recurrence, degree), degree, {data<T>(x), n}, data<T>(y),
-                                     w.is_none() ? nullptr : data<T>(w), l1, l2, &interrupt);
+                                     weights, l1, l2, &interrupt);
     DescentHooks<double> hooks;
     if (!validation.is_none()) {
         const auto parts = validation.cast<py::tuple>();
@@ -186,7 +184,7 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
         if (!is_array_of<T>(parts[0]) || !is_array_of<T>(parts[1]) || as_array(parts[1]).size() != held_out)
             throw std::invalid_argument("the validation data do not fit together");
         const T *x_held = data<T>(parts[0]), *y_held = data<T>(parts[1]);
-        const T* w_held = py::object(parts[2]).is_none() ? nullptr : data<T>(parts[2]);
+        const T* w_held = weights_of<T>(parts[2], held_out);
         hooks.validate = [&objective, x_held, y_held, w_held, held_out](const double* theta_now,
                                                                         Record& record) {
             const auto evaluation = objective.evaluate(theta_now, x_held, y_held, w_held, held_out);

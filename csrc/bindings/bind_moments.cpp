@@ -2,7 +2,6 @@
 // descending.
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
-#include "bindings/polynomial_arguments.hpp"
 #include "core/eigenvalues.hpp"
 #include "core/linear_moments.hpp"
 #include "core/polynomial_moments.hpp"
@@ -26,14 +25,6 @@ auto measured(F&& pass) {
         throw py::error_already_set();
     }
     return result;
-}
-
-template <class T>
-const T* weights_of(const py::object& w, Index n) {
-    if (w.is_none()) return nullptr;
-    if (!is_array_of<T>(w) || as_array(w).size() != n)
-        throw std::invalid_argument("sample_weight does not fit");
-    return data<T>(w);
 }
 
 // points: x (n,), y (n,) or (K, n), and weights (n,) or None.
@@ -66,7 +57,7 @@ py::object linear_moments_of(const py::tuple& rows, bool pairs, int n_threads) {
             using T = decltype(t);
             const auto matrix_X = inputs<T>(X);
             const auto targets = matrix<T>(y);
-            if (!matrix_X || matrix_X->rows != targets.rows || targets.rows == 0)
+            if (!matrix_X || matrix_X->is_polynomial() || matrix_X->rows != targets.rows || targets.rows == 0)
                 throw std::invalid_argument("X and y do not fit together");
             const T* weights = weights_of<T>(w, targets.rows);
             return py::cast(measured([&](Interrupt* interrupt) {

@@ -86,7 +86,7 @@ py::tuple loss_gradient(const ParameterArrays& parameters, const py::object& X, 
     config.widths = widths_of(parameters.weights);
     require_strengths(config);
     const Network<T> network(std::move(config));
-    const Dataset<T> set = dataset<T>(X, y, sample_weight, network.config().widths);
+    const Dataset<T> set = dataset<T>(X, y, sample_weight, network.config());
     const ParameterArrays gradient_arrays = new_parameters(network);
     Buffer<T> theta(network.size()), gradient(network.size());
     parameters.pack(network, theta.data());

@@ -27,7 +27,8 @@ py::object with_network(const py::object& weights, const py::object& biases, con
             using T = decltype(t);
             const auto parameters = ParameterArrays::from(weights, biases);
             const auto matrix = inputs<T>(X);
-            if (!parameters || !matrix || !are_parameters<T>(*parameters)) return not_implemented();
+            if (!parameters || !matrix || matrix->is_polynomial() || !are_parameters<T>(*parameters))
+                return not_implemented();
             NetworkConfig config;
             config.widths = widths_of(parameters->weights);
             if (matrix->cols != config.widths.front()) return not_implemented();
@@ -70,7 +71,8 @@ py::object network_classes(const py::object& weights, const py::object& biases, 
                            const py::object& hidden, const py::object& labels_given, int n_threads) {
     if (!py::isinstance<py::array>(labels_given)) return not_implemented();
     const py::array labels = as_array(labels_given);
-    if (labels.ndim() != 1 || !is_plain(labels) || labels.dtype().kind() == 'O') return not_implemented();
+    if (labels.ndim() != 1 || !is_plain(labels) || labels.dtype().attr("hasobject").cast<bool>())
+        return not_implemented();
     return with_network(
         weights, biases, X, hidden, false, [&](const auto& network, const auto& x, const auto* theta) {
             using T = std::remove_cv_t<std::remove_pointer_t<decltype(theta)>>;

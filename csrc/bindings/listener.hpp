@@ -22,19 +22,18 @@ class Listener {
         : on_record_(std::move(on_record)),
           begin_(method("begin")),
           score_(method("score")),
-          parameters_(std::make_shared<Parameters>(std::move(parameters))),
+          lent_{std::make_shared<Parameters>(std::move(parameters))},
           interrupt_(interrupt),
           caught_(caught) {
         const py::object lend = method("lend");
         if (!lend.is_none())
-            lend(py::cpp_function([lent = parameters_] {
+            lend(py::cpp_function([lent = lent_.parameters] {
                 if (!*lent) throw std::runtime_error("the descent has ended");
                 return (*lent)();
             }));
     }
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
-    ~Listener() { *parameters_ = nullptr; }
 
     void connect(DescentHooks<T>& hooks) {
         if (on_record_.is_none()) return;
@@ -59,6 +58,12 @@ class Listener {
     }
 
   private:
+    // Taken back at the end, and when lend raises: Python may keep what it was lent.
+    struct Lent {
+        std::shared_ptr<Parameters> parameters;
+        ~Lent() { *parameters = nullptr; }
+    };
+
     py::object method(const char* name) const {
         return on_record_.is_none() ? py::none() : py::getattr(on_record_, name, py::none());
     }
@@ -70,7 +75,7 @@ class Listener {
     }
 
     py::object on_record_, begin_, score_;
-    std::shared_ptr<Parameters> parameters_;
+    Lent lent_;
     Interrupt& interrupt_;
     CaughtError& caught_;
 };

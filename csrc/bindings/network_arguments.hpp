@@ -122,8 +122,8 @@ void require_parameters(const ParameterArrays& p) {
 }
 
 template <class T>
-Dataset<T> dataset(const py::object& X, py::handle y, py::handle sample_weight,
-                   const std::vector<Index>& widths) {
+Dataset<T> dataset(const py::object& X, py::handle y, py::handle sample_weight, const NetworkConfig& model) {
+    const auto& widths = model.widths;
     const auto matrix = inputs<T>(X);
     if (!matrix) throw std::invalid_argument("X is of another type or layout");
     Dataset<T> set;
@@ -131,18 +131,15 @@ Dataset<T> dataset(const py::object& X, py::handle y, py::handle sample_weight,
     if (set.X.cols != widths.front()) throw std::invalid_argument("X does not fit the first layer");
     const py::array target = as_array(y);
     if (is_class_array(y)) {
-        if (target.size() != set.X.rows) throw std::invalid_argument("y does not fit X");
+        if (!is_classification(model.loss.kind) || !are_classes(y, set.X.rows, widths.back()))
+            throw std::invalid_argument("classes do not fit X, the loss and the last layer");
         set.classes = data<std::int64_t>(y);
     } else {
         if (!is_array_of<T>(y) || target.size() != set.X.rows * widths.back())
             throw std::invalid_argument("y does not fit X and the last layer");
         set.y = data<T>(y);
     }
-    if (!sample_weight.is_none()) {
-        if (!is_array_of<T>(sample_weight) || as_array(sample_weight).size() != set.X.rows)
-            throw std::invalid_argument("sample_weight does not fit X");
-        set.weights = data<T>(sample_weight);
-    }
+    set.weights = weights_of<T>(sample_weight, set.X.rows);
     return set;
 }
 

@@ -22,7 +22,10 @@ _Recurrence: TypeAlias = tuple[_Array, _Array, _Array] | None  # a, b, c, (degre
 # Sparse X: values and columns of the entries, where each row's begin (n + 1,), absent ones by columns (d,). A row
 # has its columns in order and none twice; that they are in range and the starts in order is the caller's duty.
 _Inputs: TypeAlias = _Array | tuple[_Array, _Array, _Array, _Array]
-_Data: TypeAlias = tuple[_Inputs, _Array, _Array | None]  # X or x, y, sample weights (n,)
+# A polynomial basis at points (n,), its degree and its recurrence: the rows of a linear model, for descents alone.
+_Basis: TypeAlias = tuple[_Array, int, tuple[_Array, _Array, _Array]]
+# X or x, y, sample weights (n,). y: numbers (n, K), or for a loss of classes these (n,), int64 in 0 ... K - 1.
+_Data: TypeAlias = tuple[_Inputs | _Basis, _Array, _Array | None]
 # MT19937: its key (624,) and how many words of it have been drawn; or a seed
 _Twister: TypeAlias = tuple[NDArray[np.uint32], int] | int
 _Hidden: TypeAlias = (
@@ -74,7 +77,8 @@ def network_input_gradient(
     weights: _Sequence, biases: _Sequence, X: _Inputs, hidden: _Hidden, output: str, /
 ) -> _Array | NotImplementedType: ...
 
-# What a network says of each row; None if X has an entry that is not finite. labels: (K,), not objects.
+# What a network says of each row; None if X has an entry that is not finite. labels: (K,), whose
+# bytes say all: not objects, nor NumPy's StringDType.
 def network_answer(
     weights: _Sequence,
     biases: _Sequence,

@@ -444,6 +444,9 @@ def _rebuild(document: dict[str, Any], arrays: Arrays) -> Pipeline:
     return Pipeline(estimator, document["preprocessing"], document["classes"])
 
 
+_KEYS = (int, float, str)  # of a dict, such as the labels in class_weight
+
+
 def _encode(value: Any, name: str, arrays: Arrays) -> Any:
     """Return `value` as JSON, with its arrays put into `arrays`; TypeError if that can't be."""
     if isinstance(value, np.generic):
@@ -463,8 +466,10 @@ def _encode(value: Any, name: str, arrays: Arrays) -> Any:
         return {"list" if isinstance(value, list) else "tuple": members}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _encode(v, f"{name}.{key}", arrays) for key, v in value.items()}}
-    if isinstance(value, dict) and all(isinstance(key, int | str) for key in value):
-        return {"pairs": [[key, _encode(v, f"{name}.{key}", arrays)] for key, v in value.items()]}
+    if isinstance(value, dict):
+        pairs = [(key.item() if isinstance(key, np.generic) else key, value[key]) for key in value]
+        if all(isinstance(key, _KEYS) and key == key for key, _ in pairs):
+            return {"pairs": [[key, _encode(v, f"{name}.{key}", arrays)] for key, v in pairs]}
     raise TypeError(f"it is of {type(value)}")
 
 
@@ -512,8 +517,7 @@ def _decode(value: Any, arrays: Arrays) -> Any:
 
 def _are_pairs(content: Any) -> bool:
     return isinstance(content, list) and all(
-        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], int | str)
-        for pair in content
+        isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], _KEYS) for pair in content
     )
 
 

@@ -200,6 +200,17 @@ def validation_parts(data: Any) -> tuple[Any, Any, Any]:
     return data[0], data[1], data[2] if len(data) == 3 else None
 
 
+@contextmanager
+def about_validation_data() -> Iterator[None]:
+    """Say of what the block's checks raise that it is about ``validation_data``."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if type(error) not in (ValueError, TypeError):
+            raise
+        raise type(error)(f"validation_data: {error}") from None
+
+
 def check_threads(n_threads: Any) -> int:
     """Return the number of threads to use, or raise: it must be None or an integer of at least 1."""
     if n_threads is None:
@@ -325,6 +336,18 @@ def history_of(result: dict[str, Any], loss_scale: float = 1.0) -> dict[str, Arr
             for key in history.keys() & {"loss", "validation_loss"}:
                 history[key] = history[key] * loss_scale
     return history
+
+
+def continued(before: dict[str, Array], after: dict[str, Array]) -> dict[str, Array]:
+    """Return a history that goes on; NaN stands where one of the two has not measured what the other has."""
+    if not before:
+        return after
+
+    def column(history: dict[str, Array], key: str) -> Array:
+        return history[key] if key in history else np.full(len(history["loss"]), np.nan)
+
+    keys = before | after
+    return {key: np.concatenate([column(before, key), column(after, key)]) for key in keys}
 
 
 def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -> None:

@@ -32,8 +32,8 @@ def class_weighted(
     Raises
     ------
     ValueError, TypeError
-        If ``class_weight`` is something else, names unknown classes, or has a weight that is negative or not
-        finite.
+        If ``class_weight`` is something else, names unknown classes in place of known ones, has a weight that is
+        negative or not finite, or leaves no row a weight.
     """
     if class_weight is None:
         return sample_weight
@@ -42,9 +42,13 @@ def class_weighted(
     else:
         codes = np.searchsorted(classes, labels)
         weights = _of_classes(class_weight, codes, classes, sample_weight)[codes]
-    if sample_weight is None:
-        return weights
-    return (weights * sample_weight).astype(sample_weight.dtype)
+    if sample_weight is not None:
+        weights = (weights * sample_weight).astype(sample_weight.dtype)
+    if not weights.any():
+        raise ValueError(
+            f"class_weight must leave some row a positive weight, but {class_weight!r} leaves none"
+        )
+    return weights
 
 
 def refuse_balanced(class_weight: Any) -> None:

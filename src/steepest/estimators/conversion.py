@@ -129,7 +129,9 @@ def _changed(parameters: dict[str, Any], default: Any) -> list[str]:
     for name, value in parameters.items():
         usual = defaults.get(name)
         same = value is usual or repr(value) == repr(usual)
-        if not same and not (isinstance(usual, tuple) and len(value) == len(usual) == 0):
+        # None and any empty sequence mean as much as an empty tuple.
+        nothing = usual == () and (value is None or (hasattr(value, "__len__") and len(value) == 0))
+        if not same and not nothing:
             changed.append(name)
     return changed
 
@@ -385,6 +387,9 @@ class LinearConversion:
             coef.toarray() if hasattr(coef, "toarray") else np.array(coef)
         )  # sparsify() makes it so
         intercept = np.broadcast_to(model.intercept_, coef.shape[:-1] or (1,)).astype(coef.dtype)
+        converted.out_activation_ = "identity"
+        if classifies:
+            converted.out_activation_ = "logistic" if len(coef) == 1 else "softmax"
         converted.coef_ = coef
         converted.intercept_ = intercept if coef.ndim == 2 else float(intercept[0])
         return converted
@@ -438,16 +443,18 @@ def _require_softmax(model: Any) -> None:
 
 def _require_own_loss(estimator: Any) -> None:
     """Raise if a linear model's loss makes other predictions of X coef + intercept than scikit-learn's class."""
-    loss = getattr(estimator, "loss", SquaredError())
+    # What was fitted decides; ``loss`` where coefficients were put in by hand.
+    activation, loss = getattr(estimator, "out_activation_", None), estimator.loss
     if hasattr(estimator, "classes_"):
-        if not means(loss, LogLoss):
+        if activation == "identity" or (activation is None and not means(loss, LogLoss)):
             raise ValueError(
-                f"scikit-learn's LogisticRegression has the logistic loss, but loss is {loss!r}"
+                "scikit-learn's LogisticRegression has the logistic loss, but the model was fitted with another: "
+                f"loss is {loss!r}"
             )
-    elif means(loss, Poisson):
+    elif activation == "exp" or (activation is None and means(loss, Poisson)):
         raise ValueError(
-            f"scikit-learn's LinearRegression predicts X coef + intercept, but with loss={loss!r} its exp is the "
-            "prediction; sklearn.linear_model.PoissonRegressor is such a model"
+            "scikit-learn's LinearRegression predicts X coef + intercept, but of a model fitted with "
+            "loss='poisson' its exp is the prediction; sklearn.linear_model.PoissonRegressor is such a model"
         )
 
 

@@ -14,6 +14,7 @@ from steepest import _native
 from steepest._validate import Array, check_integer, check_number
 from steepest.estimators.base import (
     check_threads,
+    continued,
     descent_config,
     history_of,
     random_seed,
@@ -154,11 +155,12 @@ class ConvexModel(CallbackSupport, BaseEstimator):
         return step
 
     def _take_over(self, step: ConvexModel, result: dict[str, Any]) -> dict[str, Any]:
-        """Take over what one pass fitted; loss curve and epochs go on. Return the result to report."""
+        """Take over what one pass fitted; history and epochs go on. Return the result to report."""
         curve = [*getattr(self, "loss_curve_", []), *step.loss_curve_]
+        history = continued(getattr(self, "history_", {}), step.history_)
         epochs = step.n_iter_ + getattr(self, "n_iter_", 0)
         self.__dict__.update({k: v for k, v in vars(step).items() if k.endswith("_")})
-        self.loss_curve_, self.n_iter_ = curve, epochs
+        self.loss_curve_, self.history_, self.n_iter_ = curve, history, epochs
         if result["status"] == "max_epochs":  # one pass is what was asked for
             return {**result, "status": "max_steps"}
         return result

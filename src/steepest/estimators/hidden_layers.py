@@ -1,4 +1,4 @@
-"""What the hidden layers of a perceptron have one by one: their activation and their dropout."""
+"""What the layers of a perceptron have one by one: their initial weights, their activation and their dropout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest._validate import check_number, one_for_each_layer
+from steepest._validate import Array, check_number, chunks, one_for_each_layer
+from steepest.estimators.base import NetworkState
 
 
 def initial_bounds(activation: str | list[str], widths: Sequence[int]) -> list[float]:
@@ -24,6 +25,34 @@ def initial_bounds(activation: str | list[str], widths: Sequence[int]) -> list[f
         float(np.sqrt(factor / (n_in + n_out)))
         for factor, (n_in, n_out) in zip(factors, pairwise(widths), strict=True)
     ]
+
+
+def initial_state(
+    activation: str | list[str],
+    widths: Sequence[int],
+    random_state: np.random.RandomState,
+    dtype: np.dtype[Any],
+) -> NetworkState:
+    """Return initial weights and biases, drawn layer by layer as scikit-learn draws them."""
+    weights, biases = [], []
+    bounds = initial_bounds(activation, widths)
+    for (n_in, n_out), bound in zip(pairwise(widths), bounds, strict=True):
+        weights.append(uniform_draws(random_state, bound, n_in * n_out, dtype).reshape(n_in, n_out))
+        biases.append(uniform_draws(random_state, bound, n_out, dtype))
+    return NetworkState(weights, biases)
+
+
+def uniform_draws(
+    random_state: np.random.RandomState, bound: float, n: int, dtype: np.dtype[Any]
+) -> Array:
+    """Return n draws from [-bound, bound); in another type than float64 with only a part of them in that."""
+    part = n if dtype == np.float64 else 65536
+    if n <= part:
+        return random_state.uniform(-bound, bound, n).astype(dtype, copy=False)
+    values = np.empty(n, dtype)
+    for i in chunks(n, part):
+        values[i] = random_state.uniform(-bound, bound, i.stop - i.start)
+    return values
 
 
 def dropout_rates(dropout: Any, n_hidden: int) -> list[float] | None:

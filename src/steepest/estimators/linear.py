@@ -14,6 +14,7 @@ from steepest._validate import Array, chunks
 from steepest.estimators.base import (
     Data,
     NetworkState,
+    about_validation_data,
     check_inputs,
     check_targets,
     check_threads,
@@ -154,6 +155,8 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         Epochs.
     status_ : str
         Why the descent ended; see :mod:`steepest.stopping`.
+    out_activation_ : {"identity", "exp"}
+        What makes predictions of x w + b: "exp" after a fit with the loss "poisson".
     n_features_in_, feature_names_in_
         As in scikit-learn.
 
@@ -266,14 +269,16 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         if data is None:
             return None
         X, y, sample_weight = validation_parts(data)
-        inputs = check_inputs(self, X, reset=False, dtype=training_targets.dtype)
-        targets, _ = self._targets(y, inputs)
+        with about_validation_data():
+            inputs = check_inputs(self, X, reset=False, dtype=training_targets.dtype)
+            targets, _ = self._targets(y, inputs)
+            weights = check_weights(sample_weight, inputs)
         if targets.shape[1] != training_targets.shape[1]:
             raise ValueError(
                 f"validation_data must have {training_targets.shape[1]} targets, as y has, "
                 f"but has {targets.shape[1]}"
             )
-        return Data(inputs, targets, check_weights(sample_weight, inputs))
+        return Data(inputs, targets, weights)
 
     def _fit(
         self,
@@ -340,13 +345,15 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             tolerance = gradient_tolerance(self.tol, X)
             config = halving(config, optimizer.learning_rate, tolerance, full)
         start = self._start(training, scaling)
+        activation = activation_of(loss)
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             if moments is None:
                 end = parameters[0][0], parameters[1][0]
             else:
                 end = unpacked(parameters.reshape(K, -1).T, start, self.fit_intercept)
-            return {**fitted(*scaling.restore(*end), multi), "n_iter_": max(epochs, 1)}
+            counts = {"n_iter_": max(epochs, 1), "out_activation_": activation}
+            return {**fitted(*scaling.restore(*end), multi), **counts}
 
         hook = self._hook(watch, config, attributes_at, loss_scale)
         if moments is not None:
@@ -381,6 +388,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             )
             end = state.weights[0], state.biases[0]
         self.__dict__.update(fitted(*scaling.restore_finite(end, start, result), multi))
+        self.out_activation_ = activation
         self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
 
@@ -416,7 +424,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             coef = np.atleast_2d(self.coef_).T
             if coef.shape != (d, K):
                 raise ValueError(
-                    f"warm_start needs data of the shape of the last fit, {coef.shape[0]} features and "
+                    f"partial_fit and warm_start go on from coef_ of {coef.shape[0]} features and "
                     f"{coef.shape[1]} targets, but X and y have {d} and {K}"
                 )
             weights, bias = scaling.invert(coef, np.atleast_1d(self.intercept_))
@@ -474,7 +482,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         """Return the predictions, (n,) or (n, K), for X of shape (n, d): x w + b, or its exp for "poisson"."""
         require_fitted(self)
         coef, intercept = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
-        answer = "exponential" if means(self.loss, Poisson) else "output"
+        answer = "exponential" if activation_of_fitted(self) == "exp" else "output"
         prediction = answers(self, X, [coef], [intercept], answer)
         return prediction[:, 0] if self.coef_.ndim == 1 else prediction
 
@@ -494,13 +502,23 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         """
         require_fitted(self)
         layers = [np.atleast_2d(self.coef_).T], [np.atleast_1d(self.intercept_)]
-        output = "exp" if means(self.loss, Poisson) else "identity"
-        return network_input_gradient(self, X, layers, output)
+        return network_input_gradient(self, X, layers, activation_of_fitted(self))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def activation_of(loss: RegressionLoss) -> str:
+    """Return the function of the output that is the prediction: "exp" for Poisson's loss, else "identity"."""
+    return "exp" if isinstance(loss, Poisson) else "identity"
+
+
+def activation_of_fitted(estimator: Any) -> str:
+    """Return ``out_activation_``, whatever ``loss`` has become since; by ``loss`` if coefficients were put in."""
+    found = getattr(estimator, "out_activation_", None)
+    return activation_of(check_loss(estimator.loss, RegressionLoss)) if found is None else found
 
 
 def check_range_of_targets(loss: RegressionLoss, y: Array) -> None:

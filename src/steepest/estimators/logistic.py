@@ -16,6 +16,7 @@ from steepest._validate import Array, check_choice, check_number
 from steepest.estimators.base import (
     Data,
     NetworkState,
+    about_validation_data,
     check_inputs,
     check_threads,
     check_weights,
@@ -56,13 +57,25 @@ from steepest.stopping import StopRule
 
 
 def has_probabilities(estimator: Any) -> bool:
-    """Whether the estimator's loss makes probabilities of its outputs; the AttributeError says why not."""
-    if means(estimator.loss, LogLoss, ModifiedHuber):
+    """Whether outputs are made probabilities; the AttributeError says why not.
+
+    What was fitted decides: ``out_activation_``, and only where that is "identity", ``loss``.
+    """
+    activation = getattr(estimator, "out_activation_", None)
+    if means(estimator.loss, ModifiedHuber) or has_logits(estimator):
         return True
+    if activation == "identity" and means(estimator.loss, LogLoss):
+        raise AttributeError("the model was fitted with another loss than 'log_loss'; fit it again")
     raise AttributeError(
         f"probability estimates are not available for loss={estimator.loss!r}, only for 'log_loss' and "
         "'modified_huber'; decision_function is"
     )
+
+
+def has_logits(estimator: Any) -> bool:
+    """Whether the outputs are the logits of probabilities, by the fit; by ``loss`` before there is one."""
+    activation = getattr(estimator, "out_activation_", None)
+    return means(estimator.loss, LogLoss) if activation is None else activation != "identity"
 
 
 class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
@@ -121,6 +134,9 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     intercept_ : array, (1,) or (K,)
     loss_, loss_curve_, history_, n_iter_, status_, n_features_in_, feature_names_in_
         As in :class:`LinearRegression`; the validation score is the accuracy, or by ``scoring``.
+    out_activation_ : {"logistic", "softmax", "identity"}
+        What makes probabilities of the outputs, by the loss of the fit; "identity" for other losses than
+        "log_loss".
 
     References
     ----------
@@ -319,12 +335,16 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
                 self.classes_, classes
             ):
                 raise ValueError(
-                    f"warm_start needs the features and classes of the last fit, coef_ of shape "
-                    f"{self.coef_.shape} for {self.classes_}, but X and y ask for "
+                    f"partial_fit and warm_start go on from coef_ of shape {self.coef_.shape} and classes "
+                    f"{self.classes_}, but X and y ask for "
                     f"{(outputs, X.shape[1])} for {classes}"
                 )
             coef, bias = scaling.invert(self.coef_.T, self.intercept_)
             start = (np.ascontiguousarray(coef, X.dtype), np.ascontiguousarray(bias, X.dtype))
+
+        activation = "identity"
+        if isinstance(loss, LogLoss):
+            activation = "logistic" if outputs == 1 else "softmax"
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
             coef, intercept = scaling.restore(parameters[0][0], parameters[1][0])
@@ -333,6 +353,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
                 "coef_": np.ascontiguousarray(coef.T),
                 "intercept_": intercept,
                 "n_iter_": max(epochs, 1),
+                "out_activation_": activation,
             }
 
         state = NetworkState([start[0]], [start[1]])
@@ -356,6 +377,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)
         self.intercept_ = intercept
+        self.out_activation_ = activation
         self._record(result, best_restored=config["restore_best"])
         return result
 
@@ -384,13 +406,14 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         self, data: Any, scaling: Scaling, classes: Array, outputs: int, dtype: Any
     ) -> Data:
         X, y, sample_weight = validation_parts(data)
-        inputs = check_inputs(self, X, reset=False, dtype=dtype)
-        labels, _ = check_labels(y, inputs.shape[0])
-        weights = check_weights(sample_weight, inputs)
+        with about_validation_data():
+            inputs = check_inputs(self, X, reset=False, dtype=dtype)
+            labels, _ = check_labels(y, inputs.shape[0])
+            weights, codes = check_weights(sample_weight, inputs), encode(labels, classes)
         scaled = scaling.apply(
             Data(inputs, np.zeros((len(labels), outputs), inputs.dtype), weights)
         )
-        scaled.y = class_targets(encode(labels, classes), outputs, inputs.dtype)
+        scaled.y = class_targets(codes, outputs, inputs.dtype)
         return scaled
 
     def _answers(self, X: Any, answer: str) -> Array:
@@ -407,7 +430,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     def predict_proba(self, X: Any) -> Array:
         """Return the probabilities of the classes, (n, K); of "modified_huber" they are rough."""
         require_fitted(self)
-        if means(self.loss, ModifiedHuber):
+        if not has_logits(self):
             return clipped_probabilities(self.decision_function(X))
         return self._answers(X, "two_classes" if len(self.intercept_) == 1 else "softmax")
 
@@ -415,7 +438,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithms of the probabilities, (n, K); of "log_loss" finite where those underflow."""
         require_fitted(self)
-        if means(self.loss, ModifiedHuber):
+        if not has_logits(self):
             with np.errstate(divide="ignore"):
                 return np.asarray(np.log(self.predict_proba(X)))
         return self._answers(X, "log_two_classes" if len(self.intercept_) == 1 else "log_softmax")
@@ -446,7 +469,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         require_fitted(self)
         check_choice("output", output, ("probability", "logit"))
         function = "identity"
-        if output == "probability" and means(self.loss, LogLoss):
+        if output == "probability" and has_logits(self):
             function = "logistic" if len(self.intercept_) == 1 else "softmax"
         return network_input_gradient(self, X, ([self.coef_.T], [self.intercept_]), function)
 

@@ -20,124 +20,34 @@ from steepest.estimators.base import (
 )
 from steepest.estimators.class_weights import class_weighted, refuse_balanced
 from steepest.estimators.given_layers import given_layers
-from steepest.estimators.linear import check_range_of_targets
+from steepest.estimators.linear import activation_of, check_range_of_targets
 from steepest.estimators.logistic import (
     check_labels,
     clipped_probabilities,
     encode,
+    has_logits,
     has_probabilities,
     require_same_classes,
 )
 from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
+from steepest.estimators.mlp_parameters import (
+    CLASS_WEIGHT_PARAMETER,
+    CLASSIFIER_LOSS,
+    PARAMETERS,
+    REGRESSOR_LOSS,
+    SCORING_PARAMETER,
+)
 from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
-from steepest.losses import ClassificationLoss, LogLoss, Poisson, RegressionLoss, check_loss, means
+from steepest.losses import ClassificationLoss, LogLoss, RegressionLoss, check_loss
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
 
-PARAMETERS = """
-    hidden_layer_sizes : tuple of int, default (100,)
-        Widths of the hidden layers; () is the linear model.
-    activation : {"relu", "identity", "logistic", "tanh"} or sequence of these, default "relu"
-        Of the hidden layers; beyond scikit-learn, a sequence has one for each. The initial weights and biases are
-        uniform within sqrt(c / (n_in + n_out)), where c is 2 for a logistic layer and 6 for the others; the output
-        layer has the c of the last hidden one.
-    solver : {"adam", "sgd", "lbfgs"}, default "adam"
-        "adam" is ``Adam(learning_rate_init, beta_1, beta_2, epsilon, epsilon_hat=True)``; "sgd" is
-        ``Momentum(learning_rate_init, momentum, velocity="step", nesterov=nesterovs_momentum)``; "lbfgs" is
-        SciPy's L-BFGS-B on the full batch, with the compiled loss and gradient.
-    alpha : float or sequence of float, default 1e-4
-        Strength of the penalty on the weights, divided by B, the rows of each batch. Beyond scikit-learn: a
-        sequence has one for each layer of weights, ``len(hidden_layer_sizes) + 1`` of them.
-    batch_size : int or "auto", default "auto"
-        Rows for a step; "auto" is min(200, n).
-    learning_rate : {"constant", "invscaling", "adaptive"}, default "constant"
-        For "sgd": constant; ``learning_rate_init / (t + 1)**power_t`` with t the samples seen, refreshed after
-        each epoch; or divided by 5 whenever patience runs out, down to 1e-6.
-    learning_rate_init : float, default 0.001
-        The learning rate.
-    power_t : float, default 0.5
-        The exponent of "invscaling".
-    max_iter : int, default 200
-        Limit of epochs (L-BFGS: iterations).
-    shuffle : bool, default True
-        New order of the rows in each epoch.
-    random_state : int, RandomState or None, default None
-        Draws the initial weights, the held-out rows and the shuffles, as scikit-learn does: the same number gives
-        the same training.
-    tol : float, default 1e-4
-        An epoch improves when it is better than the best so far by more than this.
-    verbose : bool or int, default False
-        Print what scikit-learn prints: each epoch's loss, its validation score, and what ends or slows the descent.
-    warm_start : bool, default False
-        Start from the weights of the last fit, with a fresh optimizer; patience and the best loss or score go on.
-    momentum, nesterovs_momentum : default 0.9, True
-        Of "sgd".
-    early_stopping : bool, default False
-        Hold out a part of the data and stop on its score; the best weights are restored.
-    validation_fraction : float, default 0.1
-        The part that is held out; above 0 for that.
-    beta_1, beta_2, epsilon : default 0.9, 0.999, 1e-8
-        Of "adam".
-    n_iter_no_change : int or inf, default 10
-        The descent ends when more epochs in a row than this have not improved.
-    max_fun : int, default 15000
-        Limit of function calls of "lbfgs".
-    optimizer : Optimizer, optional
-        Beyond scikit-learn: any of steepest's; wins over ``solver``.
-    schedule : Schedule, optional
-        Beyond scikit-learn: factor of the learning rate.
-    stop : sequence of StopRule, default ()
-        Beyond scikit-learn: more stop rules; a ``NoImprovement`` replaces ``tol`` and ``n_iter_no_change``.
-    callbacks : sequence, default ()
-        Beyond scikit-learn: callables, each called after every epoch (L-BFGS: iteration) with a dict ("epoch",
-        "loss", "validation_loss", "validation_score", ...); and objects that follow scikit-learn's callback
-        protocol, as for :meth:`set_callbacks`, to which each epoch is a task. Returning True stops the descent.
-    n_threads : int, optional
-        How many threads a fit may use; by default as many as :func:`steepest.get_num_threads` says. The result
-        does not depend on it.
-    dropout : float or sequence of float, default 0.0
-        Beyond scikit-learn: the probability, in [0, 1), with which a hidden unit is 0 in a step of training, for
-        all hidden layers or one for each (Srivastava et al., 2014); those that stay are multiplied by 1 / (1 - p),
-        so that nothing needs a factor when predicting. p is rounded to 65536ths. The loss of a step, and so
-        ``loss_curve_``, is that of the thinned network, the one that is differentiated; validation and predictions
-        use all units. The masks are a function of ``random_state``, the step, the row's place in the batch and the
-        unit, and go on in ``partial_fit`` and with ``warm_start``. Not for "lbfgs".
-    l1_ratio : float in [0, 1] or sequence of them, default 0
-        Beyond scikit-learn: the part of the penalty that is L1, of all layers or of each. It is met by proximal
-        steps, for every optimizer, and the weights that it holds are exactly 0. Not for "lbfgs".
-"""
-
-SCORING_PARAMETER = """    scoring : str or callable, optional
-        Beyond scikit-learn: a scorer, by name or as scorer(estimator, X, y) -> float, evaluated after every epoch
-        on ``validation_data`` or on what ``early_stopping`` holds out: the validation score, in place of {default}.
-        ``early_stopping`` and the rule ``NoImprovement(monitor="validation_score")`` stop on it; whatever ends the
-        descent, the best weights by it come back.
-"""
-
-CLASS_WEIGHT_PARAMETER = """    class_weight : dict, list of dict or "balanced", optional
-        Beyond scikit-learn: weights of the classes, by label (1 for those that are not named), which multiply
-        those of the rows. "balanced" gives each class the same sum of weights. For several labels a list of dicts
-        by 0 and 1, one a label, whose weights are multiplied. What ``early_stopping`` holds out counts by them,
-        too, except for ``scoring``; ``validation_data`` don't.
-"""
-
-REGRESSOR_LOSS = """
-    loss : str or RegressionLoss, default "squared_error"
-        What is minimised: "squared_error", "poisson" (counts by their logarithm), and beyond scikit-learn
-        "absolute_error", "huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an object of
-        :mod:`steepest.losses` with parameters of its own."""
-
-CLASSIFIER_LOSS = """
-    loss : str or ClassificationLoss, default "log_loss"
-        What is minimised. Beyond scikit-learn: "hinge", "squared_hinge", "modified_huber", "perceptron", or an
-        object of :mod:`steepest.losses`; given by name only."""
-
 
 def has_margins(estimator: Any) -> bool:
     """Whether the outputs are no probabilities' logits; scikit-learn's classifier has no decision_function."""
-    if not means(estimator.loss, LogLoss):
+    if not has_logits(estimator):
         return True
     raise AttributeError(
         "decision_function is there for losses of margins; for 'log_loss' use predict_proba"
@@ -271,21 +181,19 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         check_loss(self.loss, RegressionLoss)
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
-        targets, multi = check_targets(y, X.shape[0], X.dtype)
+        targets, _ = check_targets(y, X.shape[0], X.dtype)
         check_range_of_targets(check_loss(self.loss, RegressionLoss), targets)
-        expected = getattr(self, "n_outputs_", targets.shape[1])
-        if not reset and targets.shape[1] != expected:
+        if reset or not hasattr(self, "n_outputs_"):
+            self.n_outputs_ = targets.shape[1]
+        elif targets.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y must have {expected} targets, as before, but has {targets.shape[1]}"
+                f"y must have {self.n_outputs_} targets, as before, but has {targets.shape[1]}"
             )
-        if reset or not hasattr(self, "_y_is_2d"):
-            self._y_is_2d = multi
         return targets
 
     def _output(self, targets: Array) -> tuple[int, str | dict[str, Any], str]:
         loss = check_loss(self.loss, RegressionLoss)
-        activation = "exp" if isinstance(loss, Poisson) else "identity"
-        return targets.shape[1], loss.config(), activation
+        return targets.shape[1], loss.config(), activation_of(loss)
 
     @available_if(is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, epochs: int = 1) -> Any:
@@ -477,8 +385,13 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         else:
             labels, classes = check_labels(y, X.shape[0])
             labels, classes = plain_labels(labels), plain_labels(classes)
-        if reset or not hasattr(self, "coefs_"):
+        if reset or not hasattr(self, "multilabel_"):
             self._sparse_labels, self.multilabel_ = sparse_labels, multilabel
+        elif multilabel != self.multilabel_:
+            kinds = ("one label for each row", "indicators (n, K) of several labels")
+            raise ValueError(
+                f"y must have {kinds[self.multilabel_]}, as before, but has {kinds[multilabel]}"
+            )
         if reset or not hasattr(self, "classes_"):
             self.classes_ = classes
         elif fitting and not np.array_equal(classes, self.classes_):
@@ -486,6 +399,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
                 f"warm_start needs the classes of the last fit, {self.classes_}, but y has {classes}"
             )
         if multilabel:
+            if indicators.shape[1] != len(self.classes_):
+                raise ValueError(
+                    f"y must have a column for each of the labels {self.classes_}, but has {indicators.shape[1]}"
+                )
             return indicators
         codes = encode(labels, self.classes_)
         if len(self.classes_) <= 2:

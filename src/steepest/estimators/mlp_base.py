@@ -19,15 +19,16 @@ from steepest._validate import (
     check_flag,
     check_integer,
     check_number,
-    chunks,
 )
 from steepest.estimators.base import (
     Data,
     NetworkState,
     ShuffleStream,
+    about_validation_data,
     check_inputs,
     check_threads,
     check_weights,
+    continued,
     descent_config,
     history_of,
     is_seed,
@@ -40,7 +41,8 @@ from steepest.estimators.base import (
 from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
 from steepest.estimators.conversion import NetworkConversion
 from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
-from steepest.estimators.hidden_layers import dropout_rates, initial_bounds
+from steepest.estimators.held_out import hold_out
+from steepest.estimators.hidden_layers import dropout_rates, initial_state
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.lbfgs import lbfgs_descent
 from steepest.estimators.parameters import (
@@ -63,19 +65,6 @@ def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
     if estimator._solver() == "lbfgs":
         raise AttributeError("partial_fit needs a stochastic solver, 'adam' or 'sgd', not 'lbfgs'")
     return True
-
-
-def uniform_draws(
-    random_state: np.random.RandomState, bound: float, n: int, dtype: np.dtype[Any]
-) -> Array:
-    """Return n draws from [-bound, bound); in another type than float64 with only a part of them in that."""
-    part = n if dtype == np.float64 else 65536
-    if n <= part:
-        return random_state.uniform(-bound, bound, n).astype(dtype, copy=False)
-    values = np.empty(n, dtype)
-    for i in chunks(n, part):
-        values[i] = random_state.uniform(-bound, bound, i.stop - i.start)
-    return values
 
 
 class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
@@ -213,7 +202,9 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 self._refuse_beyond_lbfgs(validation)
             training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
             if self.early_stopping and validation is None and self._solver() != "lbfgs":
-                rows, held_out = self._hold_out(training, random_state)
+                rows, held_out = hold_out(
+                    training, self.validation_fraction, self._stratify(training.y), random_state
+                )
                 training, validation = training.part(rows), training.part(held_out)
                 watch.hold_out(rows, held_out)
             if self._solver() == "lbfgs":
@@ -305,19 +296,15 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 )
             return NetworkState(*as_plain(given_layers(self), X.dtype))
         activations = check_activations(self.activation, len(widths) - 2)
-        weights, biases = [], []
-        for (n_in, n_out), bound in zip(shapes, initial_bounds(activations, widths), strict=True):
-            weights.append(
-                uniform_draws(random_state, bound, n_in * n_out, X.dtype).reshape(n_in, n_out)
-            )
-            biases.append(uniform_draws(random_state, bound, n_out, X.dtype))
-        return NetworkState(weights, biases)
+        return initial_state(activations, widths, random_state, X.dtype)
 
     def _validation(self, data: Any, dtype: Any) -> Data:
         X, y, sample_weight = validation_parts(data)
-        inputs = check_inputs(self, X, reset=False, dtype=dtype)
-        targets = self._targets(y, inputs, reset=False)
-        return Data(inputs, targets, check_weights(sample_weight, inputs, scaled=False))
+        with about_validation_data():
+            inputs = check_inputs(self, X, reset=False, dtype=dtype)
+            targets = self._targets(y, inputs, reset=False)
+            weights = check_weights(sample_weight, inputs, scaled=False)
+        return Data(inputs, targets, weights)
 
     def _refuse_beyond_lbfgs(self, validation: Data | None) -> None:
         given = {
@@ -340,37 +327,6 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    def _hold_out(self, data: Data, random_state: np.random.RandomState) -> tuple[Array, Array]:
-        """Return the rows to train on and those to hold out."""
-        from sklearn.model_selection import train_test_split  # slow to import, seldom needed
-
-        n = data.X.shape[0]
-        if self.validation_fraction == 0:
-            raise ValueError("early_stopping needs a validation_fraction above 0, but it is 0")
-        if n < 2 or int(np.ceil(self.validation_fraction * n)) >= n:
-            raise ValueError(
-                f"early_stopping needs rows to hold out and rows to train on, but X has {n} (n_samples={n})"
-            )
-        train, held = train_test_split(
-            np.arange(n),
-            test_size=self.validation_fraction,
-            random_state=random_state,
-            stratify=self._stratify(data.y),
-        )
-
-        if len(held) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your "
-                f"dataset: {len(held)} of {n} rows would be held out"
-            )
-
-        if data.sample_weight is not None and not data.sample_weight[held].any():
-            raise ValueError(
-                "the weight is 0 for all rows that early_stopping held out, so that they have no score; give "
-                "validation_data, or another random_state"
-            )
-        return train, held
 
     def _model(self, targets: Array) -> dict[str, Any]:
         _, loss, _ = self._output(targets)
@@ -551,9 +507,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         goes_on: bool = False,
     ) -> None:
         """Set the fitted attributes; the history of an earlier call is kept if this one ``goes_on`` from it."""
-        before = getattr(self, "history_", {}) if goes_on else {}
-        if before.keys() == history.keys():
-            history = {key: np.concatenate([before[key], history[key]]) for key in history}
+        if goes_on:
+            history = continued(getattr(self, "history_", {}), history)
         self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))
         self.history_ = history
         self.loss_curve_ = list(history["loss"])  # of NumPy's floats, as in scikit-learn

@@ -13,6 +13,7 @@ from steepest import kernels
 from steepest._bases import BASES, to_monomial, to_unit
 from steepest._validate import Array, check_choice, check_finite, check_integer, check_range
 from steepest.estimators.base import (
+    about_validation_data,
     check_inputs,
     check_targets,
     check_threads,
@@ -27,7 +28,7 @@ from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import ConvexModel, gradient_tolerance, moments_descent
 from steepest.estimators.halving import halving, optimizer_of_loss
 from steepest.estimators.input_gradient import polynomial_slope
-from steepest.estimators.linear import check_range_of_targets
+from steepest.estimators.linear import activation_of, activation_of_fitted, check_range_of_targets
 from steepest.estimators.polynomial_fit import (
     Points,
     Units,
@@ -41,7 +42,7 @@ from steepest.estimators.quadratic import (
     is_automatic,
     moments_are_faster,
 )
-from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss, means
+from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss
 from steepest.optimizers import Optimizer
 from steepest.schedules import Schedule
 from steepest.stopping import StopRule
@@ -92,7 +93,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     monomial_coef_ : array, (degree + 1,) or (K, degree + 1)
         The same polynomial in powers of x, lowest power first. Ill-conditioned for high degrees: for looking at,
         not for computing with.
-    loss_, loss_curve_, history_, n_iter_, status_, n_features_in_, feature_names_in_
+    loss_, loss_curve_, history_, n_iter_, status_, out_activation_, n_features_in_, feature_names_in_
         As in :class:`LinearRegression`.
 
     References
@@ -279,6 +280,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 "coef_": coef,
                 "monomial_coef_": monomial,
                 "n_iter_": max(epochs, 1),
+                "out_activation_": activation_of(loss),
             }
 
         loss_scale = y_scale**loss.degree
@@ -347,12 +349,13 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         coef = np.atleast_2d(self.coef_)
         if coef.shape != shape:
             raise ValueError(
-                f"warm_start needs the degree and the targets of the last fit, {coef.shape[1] - 1} and "
-                f"{coef.shape[0]}, but degree is {units.degree} and y has {shape[0]}"
+                f"partial_fit and warm_start go on from coef_ of degree {coef.shape[1] - 1} and of "
+                f"{coef.shape[0]} targets, but degree is {units.degree} and y has {shape[0]}"
             )
         if getattr(self, "basis_", units.basis) != units.basis:
             raise ValueError(
-                f"warm_start needs the basis of the last fit, {self.basis_!r}, but basis is {units.basis!r}"
+                f"partial_fit and warm_start go on from coef_ in basis_, {self.basis_!r}, but basis is "
+                f"{units.basis!r}"
             )
         return np.asarray(coef / units.y_scale)
 
@@ -366,7 +369,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         return Points(x, target, check_weights(sample_weight, x)), (low, high), size, multi
 
     def _held_out(self, data: Any, outputs: int) -> Points:
-        points, _, _, _ = self._data(*validation_parts(data), reset=False)
+        with about_validation_data():
+            points, _, _, _ = self._data(*validation_parts(data), reset=False)
         if points.y.shape[1] != outputs:
             raise ValueError(
                 f"validation_data must have {outputs} targets, as y has, but has {points.y.shape[1]}"
@@ -398,7 +402,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         u = to_unit(x.astype(np.float64), self.domain_)
         values = [kernels.polynomial_predict(c, u, self.basis_) for c in np.atleast_2d(self.coef_)]
         prediction = values[0] if self.coef_.ndim == 1 else np.stack(values, axis=1)
-        if means(self.loss, Poisson):
+        if activation_of_fitted(self) == "exp":
             prediction = np.exp(prediction)
         return prediction.astype(x.dtype)
 
@@ -411,6 +415,6 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             polynomial_slope(c, self.basis_, self.domain_, x) for c in np.atleast_2d(self.coef_)
         ]
         gradient = slopes[0] if self.coef_.ndim == 1 else np.stack(slopes, axis=1)
-        if means(self.loss, Poisson):
+        if activation_of_fitted(self) == "exp":
             gradient = gradient * self.predict(X)
         return gradient[..., None].astype(x.dtype)

@@ -1,0 +1,126 @@
+"""What the compiled core does with arguments that don't fit: it refuses them, and never reads beyond them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import steepest as st
+from steepest import _native, kernels
+from steepest._bases import explicit_recurrence
+
+SQUARED = {"hidden": "identity", "output": "identity", "loss": "squared"}
+CONFIG = {"optimizer": st.SGD(0.1).config(), "max_epochs": 1, "by_points": False}
+
+
+def layer(n_in, n_out, dtype=np.float64):
+    return [np.ones((n_in, n_out), dtype)], [np.zeros(n_out, dtype)]
+
+
+def basis_rows(n, degree):
+    return np.linspace(-1, 1, n), degree, explicit_recurrence("chebyshev", degree)
+
+
+def descend(X, y, widths, loss, validation=None):
+    return _native.core.network_descent(
+        *layer(*widths), None, (X, y, None), validation, {**SQUARED, "loss": loss}, CONFIG, None
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "classes"),
+    [
+        ("softmax", 4, 4),
+        ("softmax", 4, -1),
+        ("logistic", 4, 10**9),
+        ("logistic", 1, 1),
+        ("hinge", 4, 4),
+        ("squared", 4, 0),
+        ("huber", 1, 0),
+    ],
+)
+def test_classes_that_no_output_has(isa, rng, loss, outputs, classes):
+    """Or classes where the loss is of numbers; for training as for validation."""
+    X, y = rng.standard_normal((6, 3)), np.full(6, classes)
+    with pytest.raises(ValueError, match="classes do not fit"):
+        descend(X, y, (3, outputs), loss)
+    numbers = np.zeros((6, outputs))
+    with pytest.raises(ValueError, match="classes do not fit"):
+        descend(X, numbers, (3, outputs), loss, (X, y, None))
+    with pytest.raises(ValueError, match="classes do not fit"):
+        descend(X, np.zeros((6, 1), np.int64), (3, outputs), "softmax")
+
+
+def test_a_basis_at_points_is_for_descents_alone(isa):
+    """Predictions and moments read rows that are there."""
+    rows = basis_rows(6, 3)
+    assert descend(rows, np.zeros(6), (3, 1), "squared")["n_epochs"] == 1
+    parameters = layer(3, 1)
+    labels = np.arange(2)
+    assert _native.core.network_answer(*parameters, rows, "identity", "output", 1) is NotImplemented
+    assert _native.core.network_classes(*parameters, rows, "identity", labels, 1) is NotImplemented
+    with pytest.raises(ValueError, match="fit together"):
+        _native.core.linear_moments((rows, np.zeros((6, 1)), None), True, 1)
+
+
+def test_a_tuple_of_rows_is_a_matrix(isa, rng):
+    """Of three, too, although the core takes a tuple of three for a basis at points."""
+    X = rng.standard_normal((3, 3))
+    weights, biases = [rng.standard_normal((3, 1))], [np.ones(1)]
+    for call in (
+        lambda x: kernels.relu_network_forward(weights, biases, x)[0],
+        lambda x: kernels.relu_network_input_gradient(weights, biases, x),
+        lambda x: kernels.relu_network_loss_gradient(weights, biases, x, np.zeros(3))[1],
+    ):
+        np.testing.assert_array_equal(call(tuple(X)), call(X))
+
+
+@pytest.mark.parametrize("kind", ["object", "record", "text"])
+def test_labels_that_cannot_be_copied_byte_by_byte(isa, rng, kind):
+    """NumPy's text of any length lies elsewhere, as objects do."""
+    if kind == "text" and np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        pytest.skip("since NumPy 2.0")
+    dtype = {"object": object, "record": [("name", object)]}.get(kind) or np.dtypes.StringDType()
+    labels = np.zeros(3, dtype) if kind != "text" else np.array(["a" * 40] * 3, dtype)
+    X = rng.standard_normal((5, 2))
+    found = _native.core.network_classes(*layer(2, 3), X, "identity", labels, 1)
+    assert found is NotImplemented
+
+
+def test_a_polynomial_without_coefficients_or_with_other_weights(isa):
+    x = np.linspace(-1, 1, 4)
+
+    def descent(theta, weights, held_out):
+        return _native.core.polynomial_descent(
+            theta, [], (x, x, weights), (x, x, held_out), None, 0.0, 0.0, CONFIG, None
+        )
+
+    assert descent(np.zeros(2), np.ones(4), np.ones(4))["n_epochs"] == 1
+    with pytest.raises(ValueError, match="fit together"):
+        descent(np.zeros(0), None, None)
+    for wrong in (np.ones(3), np.ones(4, np.float32), "none"):
+        with pytest.raises(ValueError, match="sample_weight does not fit"):
+            descent(np.zeros(2), wrong, None)
+        with pytest.raises(ValueError, match="sample_weight does not fit"):
+            descent(np.zeros(2), None, wrong)
+
+
+def test_what_was_lent_to_a_listener_that_fails_is_taken_back(isa, rng):
+    """Its parameters are gone with the descent that has not begun."""
+
+    class Listener:
+        def lend(self, parameters):
+            self.parameters = parameters
+            raise KeyboardInterrupt
+
+        def __call__(self, record):
+            return False
+
+    listener = Listener()
+    X = rng.standard_normal((6, 3))
+    with pytest.raises(KeyboardInterrupt):
+        _native.core.network_descent(
+            *layer(3, 1), None, (X, X[:, :1].copy(), None), None, SQUARED, CONFIG, listener
+        )
+    with pytest.raises(RuntimeError, match="has ended"):
+        listener.parameters()
