@@ -18,6 +18,8 @@ complex_step             gradient, Jacobian or along a        m; 1 along a vecto
 steepest_direction       the way down                         4 m + 1
 check_gradient           a gradient against differences       4 m + 1
 norm                     of any order
+NetworkLoss              a model's loss, with its gradient,
+                         for all of these
 ======================== ==================================== ======================== ============
 
 Here m is the number of entries of x, and the error is relative to f's size on the scale of x.
@@ -62,12 +64,14 @@ from steepest.calculus._complex_step import complex_step
 from steepest.calculus._directions import steepest_direction
 from steepest.calculus._gradient import directional_derivative, gradient, partial_derivative
 from steepest.calculus._matrices import hessian, hessian_vector_product, jacobian
+from steepest.calculus._network_loss import NetworkLoss
 from steepest.calculus._norm import norm
 from steepest.calculus._richardson import Derivative, derivative
 
 __all__ = [
     "Derivative",
     "GradientCheck",
+    "NetworkLoss",
     "check_gradient",
     "complex_step",
     "derivative",
