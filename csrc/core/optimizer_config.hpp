@@ -28,8 +28,8 @@ struct OptimizerConfig {
 
     Kind kind = Kind::sgd;
     double learning_rate = 0.01;
-    double l2 = 0;            // coupled: of the gradient that the rule sees
-    double weight_decay = 0;  // decoupled
+    double l2 = 0;                   // coupled: of the gradient that the rule sees
+    double weight_decay = 0;         // decoupled
     double initial[max_slots] = {};  // what the slots hold before the first step
 
     double momentum = 0, dampening = 0;
