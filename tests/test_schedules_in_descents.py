@@ -388,3 +388,22 @@ def test_a_schedule_of_several_can_be_cloned(data):
     model = linear(st.Momentum(0.05, 0.9), schedule)
     assert clone(model).schedule == schedule
     np.testing.assert_array_equal(fit(clone(model), *data).coef_, fit(model, *data).coef_)
+
+
+def test_rmsprop_goes_on_with_its_velocity_after_a_momentum_of_0(isa):
+    momenta = 0.8 * np.array([1.0, 0.0, 1.0, 0.5, 1.0])
+    result = st.minimize(
+        lambda x: float(x @ x),
+        [1.0, -2.0, 3.0],
+        lambda x: 2 * x,
+        optimizer=st.RMSprop(0.1, 0.9, momentum=0.8),
+        schedule={"momentum": Table(momenta / 0.8)},
+        max_steps=5,
+    )
+    x, v, w = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
+    for momentum in momenta:
+        g = 2 * x
+        v = 0.9 * v + 0.1 * g**2
+        w = momentum * w + g / (np.sqrt(v) + 1e-8)
+        x = x - 0.1 * w
+    assert_close(result.x, x, F64, "steps", 5)

@@ -45,6 +45,7 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     read(d, "epsilon_inside", c.epsilon_inside);
     read(d, "rho", c.rho);
     read(d, "centered", c.centered);
+    c.keeps_velocity = c.momentum > 0;
     if (d.contains("momentum_decay") && !d["momentum_decay"].is_none())
         c.momentum_decay = d["momentum_decay"].cast<double>();
     read(d, "threshold", c.threshold);

@@ -12,7 +12,7 @@ void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* c
         apply_rule(PenalisedRule<T, Rule>{Rule(*config, rate, corrections), penalties}, x, g, slots, n);
     };
     auto rmsprop = [&]<bool Centered>() {
-        if (config->momentum > 0)
+        if (config->keeps_velocity)
             with.template operator()<RmspropRule<T, Centered, true>>();
         else
             with.template operator()<RmspropRule<T, Centered, false>>();

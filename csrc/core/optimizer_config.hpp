@@ -38,7 +38,7 @@ struct OptimizerConfig {
     double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-8;
     bool epsilon_hat = false, epsilon_inside = false;
     double rho = 0.9;
-    bool centered = false;
+    bool centered = false, keeps_velocity = false;  // the latter also while a schedule has momentum at 0
     bool maximum_corrected = false;
     std::optional<double> momentum_decay;
     double threshold = 5;
@@ -54,7 +54,7 @@ struct OptimizerConfig {
             case Kind::lion:
                 return 1;
             case Kind::rmsprop:
-                return 1 + centered + (momentum > 0);
+                return 1 + centered + keeps_velocity;
             case Kind::amsgrad:
                 return 3;
             default:
