@@ -18,7 +18,7 @@ def path_of(optimizer, step):
     path = []
     for rate, gradient in zip(rates(optimizer.learning_rate), gradients, strict=True):
         step(theta, gradient, state, float(rate))
-        path.append(theta.copy())
+        path.append(optimizer.reported(theta, state).copy())
     return np.array(path)[KEPT]
 
 

@@ -1,4 +1,4 @@
-"""Compare the steps of torch, Keras, optax and scikit-learn with steepest's; ``--write`` stores them.
+"""Compare the steps of torch, Keras, optax, schedulefree and scikit-learn with steepest's; ``--write`` stores them.
 
 ``make parity`` runs it with the bench group's packages. The stored steps, optimizers.npz, are what the test suite
 compares with, which needs none of these.
@@ -56,7 +56,8 @@ def keras_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     for rate, gradient in zip(rates(float(optimizer.learning_rate)), gradients, strict=True):
         optimizer.learning_rate = rate
         optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype="float64")], [theta])
-        path.append(np.array(theta.value))
+        average = optimizer._model_variables_moving_average[0] if optimizer.use_ema else theta
+        path.append(np.array(average.value))
     return np.array(path)
 
 
@@ -68,15 +69,20 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     import optax
 
     start, gradients = problem()
-    table = jax.numpy.asarray(rates(keywords["learning_rate"]))
-    optimizer = getattr(optax, name)(**{**keywords, "learning_rate": lambda count: table[count]})
+    module = optax.contrib if name.startswith("schedule_free") else optax
+    default = {"schedule_free_sgd": 1.0, "schedule_free_adamw": 0.0025}.get(name)
+    table = jax.numpy.asarray(rates(keywords.get("learning_rate", default)))
+    optimizer = getattr(module, name)(**{**keywords, "learning_rate": lambda count: table[count]})
     theta = jax.numpy.asarray(start)
     state = optimizer.init(theta)
     path = []
     for gradient in gradients:
         updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta)
         theta = optax.apply_updates(theta, updates)
-        path.append(np.array(theta))
+        reported = theta
+        if module is optax.contrib:
+            reported = optax.contrib.schedule_free_eval_params(state, theta)
+        path.append(np.array(reported))
     return np.array(path)
 
 
@@ -99,16 +105,37 @@ def sklearn_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     return np.array(path)
 
 
+def schedulefree_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
+    """Return the parameters to evaluate after each step, (STEPS, SIZE), by the method's authors."""
+    import schedulefree
+    import torch
+
+    start, gradients = problem()
+    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    optimizer = getattr(schedulefree, name)([theta], **keywords)
+    (group,) = optimizer.param_groups
+    path = []
+    for rate, gradient in zip(rates(group["lr"]), gradients, strict=True):
+        optimizer.train()
+        group["lr"] = float(rate)
+        theta.grad = torch.tensor(gradient)
+        optimizer.step()
+        optimizer.eval()
+        path.append(theta.detach().numpy().copy())
+    return np.array(path)
+
+
 THEIRS = {
     "torch": torch_steps,
     "keras": keras_steps,
     "optax": optax_steps,
     "sklearn": sklearn_steps,
+    "schedulefree": schedulefree_steps,
 }
 
 
 def our_steps(case: Case, step: Any = None) -> np.ndarray:
-    """Return the parameters after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
+    """Return what is reported after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
     library, name, keywords = case
     optimizer = st.optimizers.preset(library, name, **keywords)
     theta, gradients = problem()
@@ -119,7 +146,7 @@ def our_steps(case: Case, step: Any = None) -> np.ndarray:
             optimizer.step(theta, gradient, state, float(rate))
         else:
             step(optimizer, theta, gradient, state, float(rate))
-        path.append(theta.copy())
+        path.append(optimizer.reported(theta, state).copy())
     return np.array(path)
 
 

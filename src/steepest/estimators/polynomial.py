@@ -329,7 +329,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if by_moments:
             validation = None if held_out is None else held_out.moments(units, n_threads)
             result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
-            if exact and not config["restore_best"]:
+            if exact and not config["restore_best"] and optimizer.reported_slot is None:
                 rest = refine(
                     theta, optimizer, moments, validation, data.x.size, self.tol, config, result
                 )

@@ -15,12 +15,16 @@ from __future__ import annotations
 
 from steepest.optimizers.adam import AdaBelief, Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from steepest.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from steepest.optimizers.averaging import EMA, Average, PolyakRuppert
 from steepest.optimizers.base import Optimizer, Parameters, State
+from steepest.optimizers.groups import Group
 from steepest.optimizers.momentum import SGD, Momentum
 from steepest.optimizers.presets import preset
+from steepest.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optimizers.sign import Lion, Rprop
 
 __all__ = [
+    "EMA",
     "SGD",
     "AMSGrad",
     "AdaBelief",
@@ -29,14 +33,19 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Average",
+    "Group",
     "Lion",
     "Momentum",
     "NAdam",
     "Optimizer",
     "Parameters",
+    "PolyakRuppert",
     "RAdam",
     "RMSprop",
     "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "State",
     "preset",
 ]
