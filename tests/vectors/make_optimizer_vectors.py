@@ -18,7 +18,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import steepest as st
-from vectors.optimizer_cases import CASES, KEPT, STORED, Case, label, problem, rates, stored
+from vectors.optimizer_cases import (
+    CASES,
+    GROUPS,
+    KEPT,
+    SIZE,
+    STORED,
+    Case,
+    label,
+    path_of,
+    preset_of,
+    problem,
+    rates,
+    stored,
+)
 
 TOLERANCE = 1e-12
 
@@ -29,15 +42,26 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
 
     torch.set_default_dtype(torch.float64)  # else NAdam keeps the product of its momenta in float32
     start, gradients = problem()
-    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    optimizer = getattr(torch.optim, name)([theta], **keywords)
-    (group,) = optimizer.param_groups
+    grouped = keywords.pop("groups", False)
+    parts = [[i] for i in range(SIZE)] if grouped else [list(range(SIZE))]
+    theta = [torch.tensor(start[part], dtype=torch.float64, requires_grad=True) for part in parts]
+    groups = [{"params": [part]} for part in theta]
+    factors = [1.0] * len(theta)
+    if grouped:
+        for layer, kind, factor, decay in GROUPS:
+            for at in range(2) if layer is None else (layer,):
+                part = 2 * at + (kind == "biases")
+                factors[part] = factor
+                groups[part] |= {} if decay is None else {"weight_decay": decay}
+    optimizer = getattr(torch.optim, name)(groups, **keywords)
     path = []
-    for rate, gradient in zip(rates(group["lr"]), gradients, strict=True):
-        group["lr"] = float(rate)
-        theta.grad = torch.tensor(gradient)
+    for rate, gradient in zip(rates(optimizer.defaults["lr"]), gradients, strict=True):
+        for group, factor in zip(optimizer.param_groups, factors, strict=True):
+            group["lr"] = float(rate) * factor
+        for entry, part in zip(theta, parts, strict=True):
+            entry.grad = torch.tensor(gradient[part])
         optimizer.step()
-        path.append(theta.detach().numpy().copy())
+        path.append(np.concatenate([entry.detach().numpy() for entry in theta]))
     return np.array(path)
 
 
@@ -136,18 +160,10 @@ THEIRS = {
 
 def our_steps(case: Case, step: Any = None) -> np.ndarray:
     """Return what is reported after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
-    library, name, keywords = case
-    optimizer = st.optimizers.preset(library, name, **keywords)
-    theta, gradients = problem()
-    state = optimizer.init(theta)
-    path = []
-    for rate, gradient in zip(rates(optimizer.learning_rate), gradients, strict=True):
-        if step is None:
-            optimizer.step(theta, gradient, state, float(rate))
-        else:
-            step(optimizer, theta, gradient, state, float(rate))
-        path.append(optimizer.reported(theta, state).copy())
-    return np.array(path)
+    optimizer = preset_of(case)
+    if step is None:
+        return path_of(optimizer, optimizer.step)
+    return path_of(optimizer, lambda *arguments: step(optimizer, *arguments))
 
 
 def main() -> None:
@@ -156,7 +172,7 @@ def main() -> None:
     made, worst = {}, 0.0
     twin = st.reference.optimizer_step if "--twin" in sys.argv else None
     for case in CASES:
-        theirs = THEIRS[case[0]](*case[1:])
+        theirs = THEIRS[case[0]](case[1], dict(case[2]))
         made[label(case)] = theirs[KEPT]
         apart = float(np.max(np.abs(our_steps(case, twin) - theirs)))
         moved = (
