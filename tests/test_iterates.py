@@ -317,6 +317,15 @@ def test_early_stopping_judges_the_reported(isa, optimizer):
     assert model.score(X[:30], Y[:30]) == pytest.approx(max(scores), abs=1e-12)
 
 
+def test_scorers_see_the_reported(isa, optimizer):
+    """A scorer gets a copy of the parameters while the descent runs."""
+    model = network(optimizer, scoring="neg_mean_absolute_error", max_iter=5)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, Y, validation_data=(X[:30], Y[:30]))
+    error = np.mean(np.abs(model.predict(X[:30]) - Y[:30]))
+    assert model.validation_scores_[-1] == pytest.approx(-error, rel=1e-12)
+
+
 def linear_models(optimizer):
     return [
         st.LinearRegression(optimizer=optimizer, max_epochs=60, tol=0.0, standardize=False),

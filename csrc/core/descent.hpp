@@ -116,7 +116,7 @@ class Descent {
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
-        copy_theta(best_);
+        copy_reported(best_);
     }
 
     DescentResult run() {
@@ -143,17 +143,17 @@ class Descent {
     // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
     // is.
     bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
-    void copy_theta(Buffer<T>& to) const { std::memcpy(to.data(), reported_, bytes()); }
+    void copy_reported(Buffer<T>& to) const { std::memcpy(to.data(), reported_, bytes()); }
 
     // Where the first epoch starts is the best so far, and is kept already.
     void keep_start() {
         if (!best_is_at_start() || epoch_ == 0) return;
         epoch_start_.reserve(objective_.size());
-        copy_theta(epoch_start_);
+        copy_reported(epoch_start_);
     }
     void keep_best() {
         if (!best_is_at_start())
-            copy_theta(best_);
+            copy_reported(best_);
         else if (epoch_ > 0)
             std::swap(best_, epoch_start_);
     }

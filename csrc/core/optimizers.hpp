@@ -35,9 +35,6 @@ struct GroupedStep {
 template <class T>
 class OptimizerStep {
   public:
-    // Number `step`, counted from 1.
-    OptimizerStep(const OptimizerConfig& config, double learning_rate, Index step, T* x, T* const* slots)
-        : OptimizerStep(config, learning_rate, CorrectionSeries::once(config, step), x, slots) {}
     OptimizerStep(const OptimizerConfig& config, double learning_rate, const Corrections& corrections, T* x,
                   T* const* slots)
         : rule_(make_rule(config, learning_rate, corrections)),

@@ -7,6 +7,9 @@ state, a plain dictionary of numbers and arrays that the caller owns, can save, 
     state = optimizer.init(theta)
     optimizer.step(theta, gradient, state)  # theta and state change in place
 
+Where ``average`` or the rule itself says so, the parameters to use are others than those that are stepped:
+``optimizer.reported(theta, state)``.
+
 The same dataclasses configure the estimators and :func:`steepest.minimize`, where the step runs inside the
 compiled loop. ``steepest.reference.optimizer_step`` is the NumPy twin of ``step``.
 """

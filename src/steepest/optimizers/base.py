@@ -163,7 +163,7 @@ class Optimizer:
         pairs = parameter_pairs(theta, gradient, state, self.slots)
         self._check_scalars(state)
         steppers = self._steppers(theta, len(pairs))
-        count, scalars = int(state["step"]), {key: state[key] for key in self._scalars}
+        count, scalars = int(state["step"]), {key: float(state[key]) for key in self._scalars}
         for stepper, (theta_part, gradient_part, slot_parts) in zip(steppers, pairs, strict=True):
             targets = [theta_part, *slot_parts]
             flat = [plain(array, theta_part.dtype) for array in targets]
