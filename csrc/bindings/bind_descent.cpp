@@ -254,6 +254,7 @@ class PythonObjective {
     void for_weights(F&& f) const {
         f(Index{0}, size_, T(0));
     }
+    void add_l2(double l2) { l2_ += l2; }
 
     double loss_gradient(Rows, const T* theta, T* gradient) {
         double value = 0;
@@ -268,12 +269,15 @@ class PythonObjective {
             return false;
         });
         if (caught_.raised()) interrupt_.stop();
-        return value;
+        if (l2_ == 0) return value;
+        for (Index i = 0; i < size_; ++i) gradient[i] = std::fma(static_cast<T>(l2_), theta[i], gradient[i]);
+        return value + 0.5 * l2_ * sum_of_squares(theta, size_);
     }
 
   private:
     py::object function_;
     Index size_;
+    double l2_ = 0;
     Interrupt& interrupt_;
     CaughtError& caught_;
 };

@@ -5,6 +5,7 @@
 //     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
 //     for_weights(f)                           // f(offset, n, l1): where weight decay and a penalty apply,
 //                                              // of which the gradient has all but the part l1 ||x||_1
+//     void add_l2(double)                      // adds l2 / 2 ||x||^2 to that penalty
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
@@ -105,6 +106,9 @@ class Descent {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
         copy_theta(best_);
+        // The optimizer's own l2 is a part of the objective: the loss that is reported is the one that is
+        // differentiated.
+        objective_.add_l2(std::exchange(optimizer_.l2, 0.0));
     }
 
     DescentResult run() {

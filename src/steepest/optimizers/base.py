@@ -28,7 +28,7 @@ class Optimizer:
         The rate of each step, that a schedule multiplies.
     l2 : float, default 0.0
         Coupled weight decay: the optimizer sees the gradient :math:`g + \lambda_2 x`. torch's ``weight_decay`` of
-        all but AdamW. It is not part of the loss that is reported; an estimator's ``alpha`` is.
+        all but AdamW. A descent minimizes, and reports, the loss plus :math:`\lambda_2/2\,\lVert x\rVert^2`.
     weight_decay : float, default 0.0
         Decoupled: :math:`x \leftarrow (1 - \eta\lambda) x` before the step, with the present learning rate
         :math:`\eta`, and the moments never see it. Keras's ``weight_decay`` of every optimizer.
