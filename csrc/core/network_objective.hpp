@@ -63,9 +63,9 @@ class NetworkObjective {
         return loss;
     }
 
-    // Of all layers' weights, and whatever the number of rows.
-    void add_l2(double l2) {
-        l2_ += l2;
+    // Whatever the number of rows.
+    void add_l2(const std::vector<double>& of_layers) {
+        l2_ = of_layers;
         rows_of_penalties_ = 0;
     }
 
@@ -187,7 +187,7 @@ class NetworkObjective {
         for (std::size_t l = 0; l < penalties_.size(); ++l) {
             auto& [end, l1, l2] = penalties_[l];
             l1 = strength(config.l1, l) / rows;
-            l2 = strength(config.l2, l) / rows + l2_;
+            l2 = strength(config.l2, l) / rows + l2_[l2_.size() == 1 ? 0 : l];
             is_penalised_ |= l1 != 0 || l2 != 0;
         }
     }
@@ -217,7 +217,7 @@ class NetworkObjective {
     Index step_;  // of the dropout masks: every gradient is one
     Buffer<T> gradient_;
     std::vector<LayerPenalty> penalties_;
-    double l2_ = 0;                 // beside the configuration's
+    std::vector<double> l2_ = {0};  // beside the configuration's
     double rows_of_penalties_ = 0;  // what the last batch divided their strengths by
     bool is_penalised_ = false;
     double penalty_ = 0;

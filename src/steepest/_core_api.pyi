@@ -190,7 +190,8 @@ def curvature_range(matrix: NDArray[np.float64], cutoff: float, /) -> tuple[floa
 # network's come back in new arrays, in the result's "weights", "biases" and "slots". Its arrays are left as they
 # are, and the lists are emptied once all arguments are known to fit: arrays that nobody else holds are freed
 # before the descent needs memory of its own. slots None: zeros, of a fresh optimizer. on_record may have methods
-# that are called, too: lend(parameters), begin() and score(); see csrc/bindings/listener.hpp.
+# that are called, too: lend(parameters), begin() and score(); see csrc/bindings/listener.hpp. Where the optimizer
+# reports other parameters than it steps, those come back, and "stepped" has what a descent goes on from.
 def network_descent(
     weights: _Arrays,
     biases: _Arrays,

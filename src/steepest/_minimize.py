@@ -82,7 +82,8 @@ class MinimizeResult:
         The points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
         is not among them, nor in ``history``.
     state : dict
-        The optimizer's state after the last step.
+        The optimizer's state after the last step. Where the optimizer reports another point than it steps,
+        ``"stepped"`` is the one that it goes on from, flattened.
     """
 
     x: Array
@@ -237,6 +238,10 @@ def minimize(
     }
     if config.get("monitor", "loss") != "loss":
         raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
+    if optimizer.groups:
+        raise ValueError(
+            "optimizer: groups divide the layers of a model, but x0 is one array; give the optimizer no groups"
+        )
     if schedule is not None:
         config["schedule"] = check_schedule(schedule, optimizer, validated=False)
         config = with_schedules(config)
@@ -258,7 +263,7 @@ def minimize(
     raw = _native.core.minimize(
         function, x, [state[slot] for slot in optimizer.slots], config, on_record, record_path
     )
-    state["step"] = raw["n_steps"]
+    state |= optimizer.numbers_after(raw)
     error = raw["exception"]
     result = _result(
         raw, x, function, state, start.shape, broken=error is not None, l2=optimizer.l2

@@ -60,7 +60,7 @@ from steepest.schedules import ScheduleLike
 from steepest.stopping import NoImprovement, StopRule, rules_of
 
 # What of the learning rate a descent that goes on begins with.
-RATE_STATE = ("base_rate", "plateau_state")
+RATE_STATE = ("base_rate", "plateau_state", "schedule_free")
 
 
 def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
@@ -393,6 +393,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             n_rows=rows,
             n_threads=check_threads(self.n_threads),
             validated=validation is not None,
+            n_layers=len(self._widths()) + 1,
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
             config["inclusive"] = False

@@ -54,7 +54,7 @@ def descend(
     Returns
     -------
     dict
-        "theta", where the descent ended, and one entry for each epoch of
+        "theta", where the descent ended, as the optimizer reports it, and one entry for each epoch of
         "loss", mean over the rows, each batch measured just before its step, with the penalty
         l2/2 ||theta||^2 of the optimizer;
         "gradient_norm", 2-norm of the last batch's gradient, before its step;
@@ -82,7 +82,7 @@ def descend(
         gradient_norm[epoch] = _norm(gradient)
         learning_rate[epoch] = rate
     return {
-        "theta": theta,
+        "theta": optimizer.reported(theta, state),
         "loss": loss,
         "gradient_norm": gradient_norm,
         "learning_rate": learning_rate,
