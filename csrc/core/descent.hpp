@@ -69,6 +69,8 @@ struct DescentHooks {
     std::function<void()> on_begin;  // before an epoch, by points before a point
     std::function<bool(const Record&, const T* theta, const T* gradient)> on_record;  // true: stop
     std::function<void(const T* theta, Record&)> validate;  // fills the record's validation numbers
+    // After so many epochs; may change theta and the slots. True: what was best until here counts no more.
+    std::function<bool(Index epochs)> reshape;
 };
 
 struct DescentResult {
@@ -143,6 +145,12 @@ class Descent {
             copy_theta(best_);
         else if (epoch_ > 0)
             std::swap(best_, epoch_start_);
+    }
+
+    void forget_best() {
+        patience_.resume(__builtin_inf(), 0);
+        result_.best_epoch = -1;
+        copy_theta(best_);
     }
 
     bool end(Status status) {
@@ -229,6 +237,8 @@ class Descent {
         bool has_l1 = false;
         objective_.for_weights([&](Index, Index, T l1) { has_l1 |= l1 != 0; });
         const bool largest = config_.stop.gradient_largest;
+        if constexpr (requires { objective_.has_groups(); })
+            if (objective_.has_groups()) return objective_.gradient_norm(theta_, gradient_, largest);
         if (!has_l1)
             return largest ? largest_magnitude(gradient_, objective_.size())
                            : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
@@ -271,11 +281,13 @@ class Descent {
         for_pieces([&](Index offset, Index n, bool decays, T l1) {
             step(offset, n, gradient_ + offset, decays, l1);
         });
+        if constexpr (requires { objective_.after_step(step); }) objective_.after_step(step);
     }
 
     // f(offset, n, whether they are weights, their L1 penalty) for all parameters in order.
     template <class F>
     void for_pieces(F&& f) const {
+        if constexpr (requires { objective_.for_pieces(f); }) return objective_.for_pieces(f);
         Index done = 0;  // what lies between the weights are biases
         auto until = [&](Index end, bool weights, T l1) {
             if (end > done) f(done, end - done, weights, l1);
@@ -324,6 +336,8 @@ class Descent {
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
         if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
             return close(Status::interrupted);
+        if (hooks_.reshape && hooks_.reshape(record.epoch + 1)) forget_best();
+        if (interrupt_.stopped()) return close(Status::interrupted);
         mean = EpochMean{};
         return true;
     }

@@ -19,6 +19,7 @@ struct FurtherRule {
     Corrections corrections;
 
     void apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const;
+    void unit_steps(const T* const* slots, Index n, T* to) const;
 };
 
 // One step at the given learning rate. It is taken in pieces, in any order and by any thread, as parts of the
@@ -53,6 +54,18 @@ class OptimizerStep {
                 apply_rule(rule, x_ + offset, gradient, slots, n);
         });
     }
+
+    // The steps that a constant gradient of 1 would make in the limit, at the slots as they are now; n is a
+    // multiple of the lanes. 0 for rules by the sign of the gradient, which have none.
+    void unit_steps(Index offset, Index n, T* to) const {
+        with_rule(offset, [&](auto rule, T* const* slots) {
+            if constexpr (std::is_same_v<decltype(rule), FurtherRule<T>>)
+                rule.unit_steps(slots, n, to);
+            else
+                write_unit_steps(rule, slots, n, to);
+        });
+    }
+    T* parameters() const { return x_; }
 
     // Whether a parameter is moved by its gradient alone, so that a gradient of 0 leaves it where it is.
     bool moves_alone() const { return !decays_ && std::holds_alternative<SgdRule<T>>(rule_); }
