@@ -88,9 +88,9 @@ STRUCTURE_PARAMETERS = r"""    freeze : sequence, default ()
         Beyond scikit-learn: the strength :math:`\lambda` of a penalty on the weights into each neuron,
         :math:`\lambda \sum_j \lVert W_{\cdot j} \rVert_2`, which the loss includes; it is neither divided by the
         rows of a batch nor scaled by the size of the groups, and biases are in no group. A number is for all
-        hidden neurons, a sequence has one for each layer of weights. It is met by a proximal step in the optimizer's metric (Yun,
-        Lozano and Yang, 2021) after that of an L1 penalty, and the weights of neurons that it holds are exactly
-        0, so that :meth:`compact` removes them. Not for "lbfgs", ``Lion`` and ``Rprop``.
+        hidden neurons, a sequence has one for each layer of weights. It is met by a proximal step in the
+        optimizer's metric (Yun, Lozano and Yang, 2021) after that of an L1 penalty, and the weights of neurons that
+        it holds are exactly 0, so that :meth:`compact` removes them. Not for "lbfgs", ``Lion`` and ``Rprop``.
     max_norm : float or sequence of float, optional
         Beyond scikit-learn: after each step the weights into each neuron, without its bias, are scaled down to this
         2-norm if theirs is larger (Srivastava et al., 2014; Keras's ``MaxNorm`` without its epsilon). A number is
