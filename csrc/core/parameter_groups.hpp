@@ -48,12 +48,19 @@ class ParameterGroups final : public GroupedStep<T> {
 
     // Of a piece that lies in one segment.
     void operator()(Index offset, Index n, const T* gradient, T l1) const override {
-        std::size_t s = 0;
-        while (offset >= segments_[s].end) ++s;
-        steps_[s](offset, n, gradient, true, l1);
+        step_at(offset)(offset, n, gradient, true, l1);
+    }
+    void unit_steps(Index offset, Index n, T* to) const override {
+        step_at(offset).unit_steps(offset, n, to);
     }
 
   private:
+    const OptimizerStep<T>& step_at(Index offset) const {
+        std::size_t s = 0;
+        while (offset >= segments_[s].end) ++s;
+        return steps_[s];
+    }
+
     struct Segment {
         Index end;
         GroupConfig group;
