@@ -5,6 +5,7 @@
 #include "bindings/descent_arguments.hpp"
 #include "bindings/listener.hpp"
 #include "bindings/network_arguments.hpp"
+#include "bindings/network_masks.hpp"
 #include "core/descent.hpp"
 #include "core/moments.hpp"
 #include "core/polynomial_objective.hpp"
@@ -44,6 +45,7 @@ template <class T>
 struct NetworkState {
     Buffer<T> theta, slots[OptimizerConfig::max_slots];
     int reported_slot;  // -1: the parameters themselves are reported
+    NetworkMask<T> mask;
 
     // Without slots they start as the optimizer says. The lists are emptied: arrays that nobody else holds
     // are freed.
@@ -119,13 +121,30 @@ struct NetworkState {
 template <class T>
 DescentResult descend(const Network<T>& network, const Dataset<T>& data,
                       const std::optional<Dataset<T>>& held_out, const DescentConfig& config,
-                      const py::object& on_record, CaughtError& caught, NetworkState<T>& state) {
+                      const py::object& on_record, const py::object& masks, CaughtError& caught,
+                      NetworkState<T>& state) {
     Buffer<T> gradient(config.by_points ? network.size() : 0);
     T* slots[OptimizerConfig::max_slots];
     for (int s = 0; s < OptimizerConfig::max_slots; ++s) slots[s] = state.slots[s].data();
     Interrupt interrupt([&] { return caught.guard(check_signals); });
     NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
     DescentHooks<T> hooks;
+    auto hold = [&](const py::object& by_layer) {
+        state.mask.set(network, by_layer);
+        state.mask.clear(network, config.optimizer, state.theta.data(), slots);
+        objective.set_mask(state.mask.data());
+    };
+    if (!masks.is_none()) hold(masks);
+    if (const py::object reshape = py::getattr(on_record, "reshape", py::none()); !reshape.is_none())
+        hooks.reshape = [&, reshape](Index epochs) {
+            const bool forget = caught.guard([&] {
+                const py::object answer = reshape(epochs);
+                if (py::isinstance<py::list>(answer)) hold(answer);
+                return !py::isinstance<py::bool_>(answer) || answer.cast<bool>();
+            });
+            if (caught.raised()) interrupt.stop();
+            return forget;
+        };
     if (held_out)
         hooks.validate = [&](const T* at, Record& record) {
             const auto evaluation = objective.evaluate(*held_out, at);
@@ -144,7 +163,7 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
 template <class T>
 py::dict network_descent(const ParameterArrays& parameters, const py::object& slot_arrays,
                          const py::tuple& training, const py::object& validation, NetworkConfig model,
-                         const DescentConfig& config, const py::object& on_record) {
+                         const py::object& masks, const DescentConfig& config, const py::object& on_record) {
     require_parameters<T>(parameters);
     model.widths = widths_of(parameters.weights);
     require_strengths(model);
@@ -157,7 +176,8 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
     }
     NetworkState<T> state(network, parameters, slot_arrays, config.optimizer);
     CaughtError caught;
-    py::dict result = finished(descend(network, data, held_out, config, on_record, caught, state), caught);
+    py::dict result =
+        finished(descend(network, data, held_out, config, on_record, masks, caught, state), caught);
     state.unpack(network, config.optimizer, result);
     return result;
 }
@@ -286,6 +306,7 @@ class PythonObjective {
     void for_weights(F&& f) const {
         f(Index{0}, size_, T(0));
     }
+    void add_l2(const std::vector<double>& l2) { l2_ += l2.front(); }
 
     double loss_gradient(Rows, const T* theta, T* gradient) {
         double value = 0;
@@ -300,12 +321,15 @@ class PythonObjective {
             return false;
         });
         if (caught_.raised()) interrupt_.stop();
-        return value;
+        if (l2_ == 0) return value;
+        for (Index i = 0; i < size_; ++i) gradient[i] = std::fma(static_cast<T>(l2_), theta[i], gradient[i]);
+        return value + 0.5 * l2_ * sum_of_squares(theta, size_);
     }
 
   private:
     py::object function_;
     Index size_;
+    double l2_ = 0;
     Interrupt& interrupt_;
     CaughtError& caught_;
 };
@@ -356,6 +380,9 @@ NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
     read(d, "l2_per_row", c.l2_per_row);
     read(d, "no_bias", c.no_bias);
     read(d, "weights_by_batch", c.weights_by_batch);
+    if (d.contains("frozen")) c.frozen = frozen_layers(d["frozen"]);
+    if (d.contains("group_lasso")) c.group_lasso = strengths(d["group_lasso"]);
+    if (d.contains("max_norm")) c.max_norm = strengths(d["max_norm"]);
     return c;
 }
 
@@ -368,8 +395,10 @@ void bind_descent(py::module_& m) {
         const DescentConfig c = descent_config(config);
         return with_scalar_type(
             [&](auto t) -> py::object {
+                const py::object masks = model.contains("masks") ? py::object(model["masks"]) : py::none();
                 return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
-                                                    network_config(model, weights.size() - 1), c, on_record);
+                                                    network_config(model, weights.size() - 1), masks, c,
+                                                    on_record);
             },
             entries_of(training[0]));
     });

@@ -40,15 +40,15 @@ class Stepper {
                     slot[s] = writable_data<T>(array);
                 }
                 const std::optional<ScheduleFreeWeights> weights = weights_in(entries);
-                if (!weights || !fits(theta, theta, true) || !fits(gradient, theta, false)) return not_implemented();
+                if (!weights || !fits(theta, theta, true) || !fits(gradient, theta, false))
+                    return not_implemented();
                 const Index number = steps + 1, n = as_array(theta).size();
                 const double rate =
                     learning_rate.is_none() ? config_.learning_rate : learning_rate.cast<double>();
                 T* x = writable_data<T>(theta);
                 const T* g = data<T>(gradient);
                 Corrections corrections = CorrectionSeries::once(config_, number);
-                if (config_.is_schedule_free())
-                    corrections.share = weights->share(config_, rate, number);
+                if (config_.is_schedule_free()) corrections.share = weights->share(config_, rate, number);
                 {
                     ReleaseGil release(n);
                     OptimizerStep<T>(config_, rate * rate_factor_, corrections, x, slot)(0, n, g, true);
@@ -75,7 +75,8 @@ class Stepper {
         return true;
     }
 
-    // What a schedule-free mean has weighed so far, by the rate before its factor; nothing if it is not there.
+    // What a schedule-free mean has weighed so far, by the rate before its factor; nothing if it is not
+    // there.
     std::optional<ScheduleFreeWeights> weights_in(const py::dict& entries) const {
         if (!config_.is_schedule_free()) return ScheduleFreeWeights{};
         PyObject* sum = PyDict_GetItemString(entries.ptr(), "weight_sum");

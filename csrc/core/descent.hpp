@@ -5,6 +5,8 @@
 //     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
 //     for_weights(f)                           // f(offset, n, l1): where weight decay and a penalty apply,
 //                                              // of which the gradient has all but the part l1 ||x||_1
+//     void add_l2(const std::vector<double>&)  // adds l2 / 2 ||x||^2 to that penalty, for each layer's
+//                                              // weights or, if there is one entry, for all
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
@@ -77,6 +79,8 @@ struct DescentHooks {
     std::function<void()> on_begin;  // before an epoch, by points before a point
     std::function<bool(const Record&, const T* theta, const T* gradient)> on_record;  // true: stop
     std::function<void(const T* theta, Record&)> validate;  // fills the record's validation numbers
+    // After so many epochs; may change theta and the slots. True: what was best until here counts no more.
+    std::function<bool(Index epochs)> reshape;
 };
 
 struct DescentResult {
@@ -110,13 +114,17 @@ class Descent {
           optimizer_(config.optimizer),
           corrections_(config.optimizer),
           schedule_free_weights_(config.schedule_free_weights),
-          groups_(config.groups, [this](auto&& f) { for_pieces(f); }),
+          groups_(config.groups, [this](auto&& f) { for_all_pieces(f); }),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
         copy_reported(best_);
+        // The l2 of the optimizer is a part of the objective: the loss that is reported is the one that is
+        // differentiated.
+        optimizer_.l2 = 0;
+        objective_.add_l2(l2_of_layers());
     }
 
     DescentResult run() {
@@ -158,9 +166,22 @@ class Descent {
             std::swap(best_, epoch_start_);
     }
 
+    void forget_best() {
+        patience_.resume(__builtin_inf(), 0);
+        result_.best_epoch = -1;
+        copy_reported(best_);
+    }
+
     bool end(Status status) {
         result_.status = status;
         return false;
+    }
+
+    std::vector<double> l2_of_layers() const {
+        if (config_.groups.empty()) return {config_.optimizer.l2};
+        std::vector<double> l2;
+        for (const LayerGroups& layer : config_.groups) l2.push_back(layer.weights.l2);
+        return l2;
     }
 
     // One pass over the batches; false when the descent is over.
@@ -268,6 +289,8 @@ class Descent {
         bool has_l1 = false;
         objective_.for_weights([&](Index, Index, T l1) { has_l1 |= l1 != 0; });
         const bool largest = config_.stop.gradient_largest;
+        if constexpr (requires { objective_.has_groups(); })
+            if (objective_.has_groups()) return objective_.gradient_norm(at, gradient_, largest);
         if (!has_l1)
             return largest ? largest_magnitude(gradient_, objective_.size())
                            : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
@@ -323,11 +346,21 @@ class Descent {
         for_pieces([&](Index offset, Index n, bool decays, T l1) {
             step(offset, n, gradient_ + offset, decays, l1);
         });
+        if constexpr (requires { objective_.after_step(step); }) objective_.after_step(step);
     }
 
-    // f(offset, n, whether they are weights, their L1 penalty) for all parameters in order.
+    // f(offset, n, whether they are weights, their L1 penalty) for all parameters that take a step.
     template <class F>
     void for_pieces(F&& f) const {
+        if constexpr (requires { objective_.for_pieces(f); })
+            objective_.for_pieces(f);
+        else
+            for_all_pieces(f);
+    }
+
+    // The same with those that take no step, in their order.
+    template <class F>
+    void for_all_pieces(F&& f) const {
         Index done = 0;  // what lies between the weights are biases
         auto until = [&](Index end, bool weights, T l1) {
             if (end > done) f(done, end - done, weights, l1);
@@ -378,6 +411,8 @@ class Descent {
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
         if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
             return close(Status::interrupted);
+        if (hooks_.reshape && hooks_.reshape(record.epoch + 1)) forget_best();
+        if (interrupt_.stopped()) return close(Status::interrupted);
         mean = EpochMean{};
         return true;
     }

@@ -6,12 +6,10 @@
 
 namespace steepest::STEEPEST_ISA {
 
-template <class T>
-void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const {
+// with<Rule>() for the rule that the configuration names.
+template <class T, class F>
+void with_further_rule(const OptimizerConfig* config, F&& with) {
     using Kind = OptimizerConfig::Kind;
-    auto with = [&]<class Rule>() {
-        apply_rule(PenalisedRule<T, Rule>{Rule(*config, rate, corrections), penalties}, x, g, slots, n);
-    };
     auto rmsprop = [&]<bool Centered>() {
         if (config->keeps_velocity)
             with.template operator()<RmspropRule<T, Centered, true>>();
@@ -49,6 +47,19 @@ void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* c
         default:
             break;  // OptimizerStep has the others
     }
+}
+
+template <class T>
+void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const {
+    with_further_rule<T>(config, [&]<class Rule>() {
+        apply_rule(PenalisedRule<T, Rule>{Rule(*config, rate, corrections), penalties}, x, g, slots, n);
+    });
+}
+
+template <class T>
+void FurtherRule<T>::unit_steps(const T* const* slots, Index n, T* to) const {
+    with_further_rule<T>(
+        config, [&]<class Rule>() { write_unit_steps(Rule(*config, rate, corrections), slots, n, to); });
 }
 
 template struct FurtherRule<float>;

@@ -19,12 +19,14 @@ struct FurtherRule {
     Corrections corrections;
 
     void apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const;
+    void unit_steps(const T* const* slots, Index n, T* to) const;
 };
 
 // The steps of parameter groups, each for its pieces.
 template <class T>
 struct GroupedStep {
     virtual void operator()(Index offset, Index n, const T* gradient, T l1) const = 0;
+    virtual void unit_steps(Index offset, Index n, T* to) const = 0;
 
   protected:
     ~GroupedStep() = default;
@@ -65,6 +67,21 @@ class OptimizerStep {
                 apply_rule(rule, x_ + offset, gradient, slots, n);
         });
     }
+
+    // The steps that a constant gradient of 1 would make in the limit, at the slots as they are now; n is a
+    // multiple of the lanes. 0 for rules that have none: those by the sign of the gradient, and of two
+    // points.
+    void unit_steps(Index offset, Index n, T* to) const {
+        if (groups_) [[unlikely]]
+            return groups_->unit_steps(offset, n, to);
+        with_rule(offset, [&](auto rule, T* const* slots) {
+            if constexpr (std::is_same_v<decltype(rule), FurtherRule<T>>)
+                rule.unit_steps(slots, n, to);
+            else
+                write_unit_steps(rule, slots, n, to);
+        });
+    }
+    T* parameters() const { return x_; }
 
     // Whether a parameter is moved by its gradient alone, so that a gradient of 0 leaves it where it is.
     bool moves_alone() const { return !decays() && std::holds_alternative<SgdRule<T>>(rule_); }

@@ -34,14 +34,13 @@ class ParameterGroups final : public GroupedStep<T> {
 
     bool empty() const { return segments_.empty(); }
 
-    // Has the steps ready at this rate. The optimizer is that of the present time; a schedule of the decay
-    // multiplies that of the groups.
+    // Has the steps ready at this rate. Their l2 is the objective's. The optimizer is that of the present
+    // time; a schedule of the decay multiplies that of the groups.
     void prepare(const OptimizerConfig& optimizer, double rate, double decay_factor,
                  const Corrections& corrections, T* x, T* const* slots) {
         steps_.clear();
         for (auto& [end, group, config] : segments_) {
             config = optimizer;
-            config.l2 = group.l2;
             config.weight_decay = group.weight_decay * decay_factor;
             steps_.emplace_back(config, rate * group.rate_factor, corrections, x, slots);
         }
@@ -49,12 +48,19 @@ class ParameterGroups final : public GroupedStep<T> {
 
     // Of a piece that lies in one segment.
     void operator()(Index offset, Index n, const T* gradient, T l1) const override {
-        std::size_t s = 0;
-        while (offset >= segments_[s].end) ++s;
-        steps_[s](offset, n, gradient, true, l1);
+        step_at(offset)(offset, n, gradient, true, l1);
+    }
+    void unit_steps(Index offset, Index n, T* to) const override {
+        step_at(offset).unit_steps(offset, n, to);
     }
 
   private:
+    const OptimizerStep<T>& step_at(Index offset) const {
+        std::size_t s = 0;
+        while (offset >= segments_[s].end) ++s;
+        return steps_[s];
+    }
+
     struct Segment {
         Index end;
         GroupConfig group;

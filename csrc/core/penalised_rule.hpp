@@ -70,6 +70,19 @@ struct PenalisedRule {
     }
 };
 
+// rule.unit_step of n parameters, a multiple of the lanes.
+template <class T, class Rule>
+void write_unit_steps(const Rule& rule, const T* const* slots, Index n, T* to) {
+    for (Index i = 0; i < n; i += width<T>) {
+        Vec<T> slot[Rule::slots + 1];
+        for (int s = 0; s < Rule::slots; ++s) slot[s] = load(slots[s] + i);
+        if constexpr (requires { rule.unit_step(slot); })
+            store(to + i, rule.unit_step(slot));
+        else
+            store(to + i, Vec<T>{});
+    }
+}
+
 // What of a gradient g, that of everything but an L1 penalty, is left with the penalty: the subgradient of
 // the least norm, which is 0 at a minimum and nowhere else.
 template <class T>

@@ -314,7 +314,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         exact = (
             least_squares
             and full
-            and not (one_pass or l1 or l2)
+            and not (one_pass or l1 or l2 or getattr(self.optimizer, "has_l2", False))
             and features <= MOST_FEATURES
             and is_below_float64(self.tol, X)
         )

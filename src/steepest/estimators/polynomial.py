@@ -269,7 +269,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         exact = (
             isinstance(loss, SquaredError)
             and full
-            and not (one_pass or l1 or l2)
+            and not (one_pass or l1 or l2 or getattr(self.optimizer, "has_l2", False))
             and is_below_float64(self.tol, data.x[:, None])
         )
         l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale

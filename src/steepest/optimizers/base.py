@@ -30,7 +30,7 @@ class Optimizer:
         The rate of each step, that a schedule multiplies.
     l2 : float, default 0.0
         Coupled weight decay: the optimizer sees the gradient :math:`g + \lambda_2 x`. torch's ``weight_decay`` of
-        all but AdamW. It is not part of the loss that is reported; an estimator's ``alpha`` is.
+        all but AdamW. A descent minimizes, and reports, the loss plus :math:`\lambda_2/2\,\lVert x\rVert^2`.
     weight_decay : float, default 0.0
         Decoupled: :math:`x \leftarrow (1 - \eta\lambda) x` before the step, with the present learning rate
         :math:`\eta`, and the moments never see it. Keras's ``weight_decay`` of every optimizer.
@@ -230,6 +230,11 @@ class Optimizer:
         numbers = dict(zip(self._scalars, result["schedule_free"], strict=False))
         stepped = {"stepped": result["stepped"]} if "stepped" in result else {}
         return {"step": result["n_steps"], **numbers, **stepped}
+
+    @property
+    def has_l2(self) -> bool:
+        """Whether an l2, the optimizer's own or of a group, is a part of the objective."""
+        return bool(self.l2) or any(group.l2 for group in self.groups)
 
     def layer_groups(self, n_layers: int) -> list[tuple[Settings, Settings]]:
         """Return what is done to the weights and the biases of each of a model's layers, or raise.
