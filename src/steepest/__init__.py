@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         schedules,
         stopping,
     )
+    from steepest._compiled import CompiledFunction
     from steepest._minimize import MinimizeResult, minimize
+    from steepest._minimize_many import MinimizeManyResult, minimize_many
     from steepest.estimators import (
         LinearRegression,
         LogisticRegression,
@@ -67,11 +69,13 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "CompiledFunction",
     "LinearRegression",
     "Lion",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
+    "MinimizeManyResult",
     "MinimizeResult",
     "Momentum",
     "NAdam",
@@ -88,6 +92,7 @@ __all__ = [
     "kernels",
     "losses",
     "minimize",
+    "minimize_many",
     "optimizers",
     "plot",
     "reference",
@@ -119,6 +124,8 @@ _HOME = {
         "optimizers",
     ),
     **dict.fromkeys(("minimize", "MinimizeResult"), "_minimize"),
+    **dict.fromkeys(("minimize_many", "MinimizeManyResult"), "_minimize_many"),
+    "CompiledFunction": "_compiled",
     **dict.fromkeys(
         (
             "LinearRegression",
