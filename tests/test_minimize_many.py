@@ -185,6 +185,24 @@ def test_several_python_threads_at_once(starts):
         np.testing.assert_array_equal(result.x, want.x)
 
 
+def test_threads_work_at_the_same_time(cython):  # noqa: F811
+    """The first returns when the second has been called, and that one when both have, as Python sees."""
+    flags = np.zeros(3)
+    waits = cython.__pyx_capi__["waits"]
+    problems = [st.CompiledFunction(waits, flags[i:]) for i in range(2)]
+
+    def answer():
+        while not flags[:2].all():
+            pass
+        flags[2] = 1
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    many = st.minimize_many(problems, [[1.0], [2.0]], optimizer=st.SGD(1.0), n_threads=2)
+    thread.join()
+    assert many.converged.all()
+
+
 def test_the_starts_are_not_changed(starts):
     before = starts.copy()
     starts.flags.writeable = False
