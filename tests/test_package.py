@@ -153,6 +153,8 @@ def test_the_names_of_the_design():
         "MLPRegressor",
         "MLPClassifier",
         "minimize",
+        "minimize_many",
+        "CompiledFunction",
         "SGD",
         "Momentum",
         "Adam",

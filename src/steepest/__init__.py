@@ -34,7 +34,9 @@ if TYPE_CHECKING:
         schedules,
         stopping,
     )
+    from steepest._compiled import CompiledFunction
     from steepest._minimize import MinimizeResult, minimize
+    from steepest._minimize_many import MinimizeManyResult, minimize_many
     from steepest.estimators import (
         LinearRegression,
         LogisticRegression,
@@ -68,11 +70,13 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "CompiledFunction",
     "LinearRegression",
     "Lion",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
+    "MinimizeManyResult",
     "MinimizeResult",
     "Momentum",
     "NAdam",
@@ -91,6 +95,7 @@ __all__ = [
     "kernels",
     "losses",
     "minimize",
+    "minimize_many",
     "optimizers",
     "plot",
     "pruning",
@@ -125,6 +130,8 @@ _HOME = {
         "optimizers",
     ),
     **dict.fromkeys(("minimize", "MinimizeResult"), "_minimize"),
+    **dict.fromkeys(("minimize_many", "MinimizeManyResult"), "_minimize_many"),
+    "CompiledFunction": "_compiled",
     **dict.fromkeys(
         (
             "LinearRegression",

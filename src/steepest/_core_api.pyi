@@ -32,6 +32,7 @@ _Hidden: TypeAlias = (
     str | list[str] | tuple[str, ...]
 )  # activations: of all hidden layers, or one for each
 _Loss: TypeAlias = str | dict[str, Any]  # a word, or its "kind" and parameter
+_CompiledFunction: TypeAlias = tuple[int, str, bool, int]
 _Config: TypeAlias = dict[str, Any]  # as csrc/bindings/descent_arguments.hpp reads it
 
 def build_info() -> dict[str, Any]: ...
@@ -233,7 +234,7 @@ def moments_descent(
     /,
 ) -> dict[str, Any]: ...
 def minimize(
-    function: Callable[[_Array], tuple[float, _Array]],
+    function: Callable[[_Array], tuple[float, _Array]] | _CompiledFunction,
     theta: _Array,
     slots: _Arrays,
     config: _Config,
@@ -241,6 +242,27 @@ def minimize(
     record_path: bool,
     /,
 ) -> dict[str, Any] | NotImplementedType: ...
+def minimize_many(
+    functions: list[_CompiledFunction],  # one, or one for each start
+    x: NDArray[np.float64],  # (k, m), starts, and then ends
+    slots: _Arrays,  # (k m,) each
+    config: _Config,
+    /,
+) -> dict[str, Any]: ...
+def minimize_in_lockstep(
+    function: Callable[[_Array], tuple[NDArray[np.float64], _Array]],  # (k, m) -> (k,), (k, m)
+    x: _Array,  # (k, m), starts, and then ends
+    slots: _Arrays,  # (k m,) each
+    config: _Config,
+    /,
+) -> dict[str, Any] | NotImplementedType: ...
+
+# Compiled functions are (address, type of n, whether data are taken, their address); 0 is no address.
+def value_and_gradient(
+    function: _CompiledFunction, x: NDArray[np.float64], /
+) -> tuple[float, NDArray[np.float64]]: ...
+def capsule_contents(capsule: Any, /) -> tuple[str | None, int, int]: ...
+def test_function(name: str, /) -> int: ...
 
 # The threads of a descent by themselves, for tests. sums adds up x n_runs times in shares, one a thread:
 # (sums (n_runs,), shares that the calling thread did not do, seconds). Share `failing` raises RuntimeError.
