@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HILLS = ("#FFFFFF", "#EDECEA", "#D2D0CC", "#B3B0AB")  # valley to height, pale under the paths
 SKY = 1e300  # heights beyond it would overflow the differences of levels
+DECADES = 4  # of height are as many as a picture can show
 
 
 def contour(
@@ -130,20 +131,20 @@ def read_path(path: Any, position: int) -> FloatArray:
 
 def heights_of(fun: Callable[[FloatArray], Any], x: FloatArray, y: FloatArray) -> FloatArray:
     """Return fun([x[j], y[i]]) at [i, j], with nan where it is not finite."""
-    heights = np.empty((y.size, x.size))
-    with np.errstate(all="ignore"):  # a plane may reach beyond the function's domain
-        for i, second in enumerate(y):
-            for j, first in enumerate(x):
-                value = np.asarray(fun(np.array([first, second])))
-                if value.size != 1:
-                    raise ValueError(
-                        f"fun must return one number; it returned an array of shape {value.shape}"
-                    )
-                heights[i, j] = value.item()
-    heights[~(np.abs(heights) < SKY)] = np.nan
+    points = ((first, second) for second in y for first in x)
+    heights = np.array([value_at(fun, point) for point in points]).reshape(y.size, x.size)
     if np.isnan(heights).all():
         raise ValueError("fun is finite nowhere on x_range x y_range")
     return heights
+
+
+def value_at(fun: Callable[[FloatArray], Any], point: Sequence[float] | FloatArray) -> float:
+    """Return fun at a point, (2,); nan where it is not finite."""
+    with np.errstate(all="ignore"):  # a plane may reach beyond the function's domain
+        value = np.asarray(fun(np.array(point, dtype=np.float64)))
+    if value.size != 1:
+        raise ValueError(f"fun must return one number; it returned an array of shape {value.shape}")
+    return float(value.item()) if abs(value.item()) < SKY else float("nan")
 
 
 def levels_of(heights: FloatArray, n: int, log_levels: bool) -> FloatArray:
@@ -154,10 +155,9 @@ def levels_of(heights: FloatArray, n: int, log_levels: bool) -> FloatArray:
         return np.linspace(low - margin, low + margin, n)
     if not log_levels:
         return np.unique(np.linspace(low, high, n))
-    # Four decades of height are as many as a picture can show; and a first line around less
-    # than a hundredth of the plane would fray on the grid.
+    # A first line around less than a hundredth of the plane would fray on the grid.
     rise = high - low
-    first = max(rise * 1e-4, float(np.nanquantile(heights, 0.01)) - low)
+    first = max(rise * 10.0**-DECADES, float(np.nanquantile(heights, 0.01)) - low)
     levels = low + np.concatenate([[0.0], np.geomspace(min(first, rise / 2), rise, n - 1)])
     levels[-1] = high
     return np.unique(levels)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from steepest.plot._errors import error_curve
 from steepest.plot._read import FloatArray, column, require_predict, vector
 from steepest.plot._style import (
     COLOURS,
@@ -17,7 +18,6 @@ from steepest.plot._style import (
     draw_legend,
     own_axes,
     pictured,
-    set_log,
     two_axes,
 )
 
@@ -115,32 +115,10 @@ def polynomial_degrees(
     at = vector("degrees", degrees)
     train = vector("train_errors", train_errors, size=at.size)
     held_out = vector("validation_errors", validation_errors, size=at.size)
-    if not np.isfinite(held_out).any():
-        raise ValueError("validation_errors has no finite entry: there is no best degree to mark")
-    order = np.argsort(at, kind="stable")
-    at, train, held_out = at[order], train[order], held_out[order]
-    best = int(np.argmin(np.where(np.isfinite(held_out), held_out, np.inf)))
-    with pictured():
-        from matplotlib.ticker import MaxNLocator
+    ax = error_curve(at, train, held_out, name="degree", log=log, ax=ax)
+    from matplotlib.ticker import MaxNLocator
 
-        ax = own_axes(ax)
-        ax.plot(at, train, "o-", color=COLOURS[0], label="training")
-        ax.plot(at, held_out, "s--", color=COLOURS[1], label="validation")
-        ax.axvline(at[best], color=DATA_COLOUR, linewidth=0.8, linestyle=":", zorder=1)
-        ax.plot(
-            at[best : best + 1],
-            held_out[best : best + 1],
-            "*",
-            color=DATA_COLOUR,
-            markersize=10,
-            zorder=5,
-            label=f"best: degree {at[best]:g}",
-        )
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        ax.set_xlabel("degree")
-        ax.set_ylabel("error")
-        set_log(ax, log)
-        draw_legend(ax)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return ax
 
 

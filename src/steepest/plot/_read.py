@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -65,3 +65,22 @@ def names_of(labels: str | Sequence[str] | None, n: int, default: list[str]) -> 
 def require_predict(model: Any) -> None:
     if not callable(getattr(model, "predict", None)):
         raise TypeError(f"model must have a method predict; got {type(model).__name__}")
+
+
+def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
+    known = list(choices)
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r}")
+    return str(value)
+
+
+def positive(name: str, value: Any) -> float:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not number or not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a positive number; got {value!r}")
+    return float(value)
+
+
+def require_callable(name: str, value: Any) -> None:
+    if not callable(value):
+        raise TypeError(f"{name} must be callable; got {type(value).__name__}")

@@ -63,18 +63,35 @@ def own_axes(ax: Any) -> Axes:
 
 
 def two_axes(axes: Any) -> NDArray[Any]:
-    panels = np.empty(2, dtype=object)
+    if axes is not None and len(given := list(np.ravel(np.asarray(axes, dtype=object)))) != 2:
+        raise ValueError(f"axes must be two matplotlib Axes; got {len(given)}")
+    return grid_of_axes(axes, 1, 2).reshape(2)
+
+
+def grid_of_axes(axes: Any, rows: int, columns: int) -> NDArray[Any]:
+    """Return the given axes as an array (rows, columns), or those of a new figure."""
     if axes is None:
         from matplotlib import pyplot as plt
 
-        _, made = plt.subplots(1, 2, figsize=(8.0, 3.4), layout="constrained")
-        panels[:] = [dressed(ax) for ax in made]
-        return panels
-    given = list(np.ravel(np.asarray(axes, dtype=object)))
-    if len(given) != 2:
-        raise ValueError(f"axes must be two matplotlib Axes; got {len(given)}")
-    panels[:] = [own_axes(ax) for ax in given]
-    return panels
+        size = (4.0, 3.4) if rows == 1 else (2.3, 1.9)  # a board's are small
+        _, made = plt.subplots(
+            rows,
+            columns,
+            figsize=(size[0] * columns + (rows > 1) * 0.9, size[1] * rows),
+            layout="constrained",
+            squeeze=False,
+        )
+        for ax in made.ravel():
+            dressed(ax)
+        return np.asarray(made)
+    given = np.asarray(axes, dtype=object)
+    if given.size != rows * columns:
+        raise ValueError(
+            f"axes must be {rows} x {columns} matplotlib Axes; got {given.size} of them"
+        )
+    for ax in given.ravel():
+        own_axes(ax)
+    return given.reshape(rows, columns)
 
 
 def dressed(ax: Axes) -> Axes:

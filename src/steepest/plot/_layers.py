@@ -1,0 +1,236 @@
+"""What happens in each layer of a network while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steepest.plot._read import FloatArray, at_least, one_of
+from steepest.plot._style import (
+    COLOURS,
+    DATA_COLOUR,
+    draw_legend,
+    draw_line,
+    grid_of_axes,
+    own_axes,
+    pictured,
+    unused_styles,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from steepest.recording import LayerStatistics
+
+QUANTITIES = {"activations": "activation", "gradients": "|gradient|", "updates": "|update|"}
+RATES = {"dead": "share of dead ReLUs", "update_ratios": "update / weights, norms"}
+
+
+def layer_bands(
+    statistics: LayerStatistics,
+    quantity: str,
+    layer: int,
+    log: bool | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the quantiles of one quantity in one layer over the epochs, as a line within bands.
+
+    Bands reach from the lowest quantile to the highest, the next within them, and so on; the median, or what is
+    in the middle, is the line. The legend says which.
+
+    Parameters
+    ----------
+    statistics : steepest.recording.LayerStatistics
+        With at least one record.
+    quantity : {"activations", "gradients", "updates"}
+        What to draw.
+    layer : int
+        Of weights, from 0.
+    log : bool, optional
+        Logarithmic axis. Default: for gradients and updates, where the median is never 0. What is 0 is
+        left out there.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError
+        If ``statistics`` is something else, or ``ax`` is not a matplotlib Axes.
+    ValueError
+        If nothing was recorded, or there is no such quantity or layer.
+    """
+    _require_statistics(statistics)
+    one_of("quantity", quantity, QUANTITIES)
+    by_layer = getattr(statistics, quantity)
+    which = at_least("layer", layer, 0)
+    if which >= len(by_layer):
+        raise ValueError(f"layer must be below {len(by_layer)}, the number of layers; got {layer}")
+    with pictured():
+        ax = own_axes(ax)
+        _draw_quantiles(ax, by_layer[which], statistics.quantiles, COLOURS[0])
+        if log is None:
+            log = quantity != "activations" and _has_logarithms(by_layer[which])
+        ax.set_yscale("log" if log else "linear", **({"nonpositive": "mask"} if log else {}))
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(QUANTITIES[quantity])
+        ax.set_title(_layer_name(statistics, which))
+        draw_legend(ax)
+    return ax
+
+
+def layer_rates(
+    statistics: LayerStatistics, quantity: str, log: bool | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw one number of each layer over the epochs: dead ReLUs, or how far the weights move.
+
+    Parameters
+    ----------
+    statistics : steepest.recording.LayerStatistics
+        With at least one record.
+    quantity : {"dead", "update_ratios"}
+        The share of a hidden layer's ReLUs that are 0 on all rows; or the way of a layer's weights in an epoch,
+        relative to their norm.
+    log : bool, optional
+        Logarithmic axis. Default: for the update ratios.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError
+        If ``statistics`` is something else, or ``ax`` is not a matplotlib Axes.
+    ValueError
+        If nothing was recorded, there is no such quantity, or no layer is one of ReLUs.
+    """
+    _require_statistics(statistics)
+    one_of("quantity", quantity, RATES)
+    values: FloatArray = getattr(statistics, quantity)
+    shown = np.flatnonzero(~np.isnan(values).all(axis=0))
+    if shown.size == 0:
+        raise ValueError(
+            "statistics has no layer of ReLUs that could be dead"
+            if quantity == "dead"
+            else "statistics has no updates: they need two records"
+        )
+    with pictured():
+        ax = own_axes(ax)
+        at = np.arange(len(values), dtype=np.float64)
+        for layer, (colour, line) in zip(shown, unused_styles(ax, shown.size), strict=True):
+            name = _layer_name(statistics, int(layer))
+            draw_line(ax, at, values[:, layer], color=colour, linestyle=line, label=name)
+        if log if log is not None else quantity == "update_ratios":
+            ax.set_yscale("log", nonpositive="mask")
+        if quantity == "dead":
+            ax.set_ylim(-0.02, max(0.1, 1.05 * float(np.nanmax(values))))
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(RATES[quantity])
+        draw_legend(ax)
+    return ax
+
+
+def layer_statistics(
+    statistics: LayerStatistics, axes: Sequence[Axes] | NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Draw activations, gradients and updates of each layer over the epochs, on a board.
+
+    A column for each layer, a row for each quantity (see :func:`layer_bands`). In a row the axes are alike, so that
+    layers can be compared: gradients that vanish towards the inputs lie lower there.
+
+    Parameters
+    ----------
+    statistics : steepest.recording.LayerStatistics
+        With at least one record, of L layers.
+    axes : array of 3 x L matplotlib.axes.Axes, optional
+        Where to draw. Default: a new figure.
+
+    Returns
+    -------
+    ndarray of shape (3, L)
+        The matplotlib Axes.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    TypeError
+        If ``statistics`` is something else, or ``axes`` doesn't hold matplotlib Axes.
+    ValueError
+        If nothing was recorded, or ``axes`` are not 3 x L.
+    """
+    _require_statistics(statistics)
+    layers = len(statistics.activations)
+    with pictured():
+        board = grid_of_axes(axes, len(QUANTITIES), layers)
+    for row, quantity in zip(board, QUANTITIES, strict=True):
+        log = quantity != "activations" and all(map(_has_logarithms, getattr(statistics, quantity)))
+        for layer, ax in enumerate(row):
+            layer_bands(statistics, quantity, layer, log, ax)
+    _tidy(board)
+    return board
+
+
+def _tidy(board: NDArray[Any]) -> None:
+    """Say on the board what holds for all of it once only, and give a row one view."""
+    for ax in board.ravel():
+        if ax is not board[0, -1]:
+            ax.get_legend().remove()
+    for ax in board[:-1].ravel():
+        ax.set_xlabel("")
+    for ax in board[1:].ravel():
+        ax.set_title("")
+    for row in board:
+        lows, highs = zip(*(ax.get_ylim() for ax in row), strict=True)
+        for ax in row:
+            ax.set_ylim(min(lows), max(highs))
+        for ax in row[1:]:
+            ax.set_ylabel("")
+
+
+def _require_statistics(statistics: Any) -> None:
+    from steepest.recording import LayerStatistics
+
+    if not isinstance(statistics, LayerStatistics):
+        raise TypeError(
+            f"statistics must be steepest.recording.LayerStatistics; got {type(statistics).__name__}"
+        )
+
+
+def _draw_quantiles(
+    ax: Axes, values: FloatArray, levels: Sequence[float], colour: str
+) -> None:  # values: (k, q)
+    at = np.arange(len(values), dtype=np.float64)
+    pairs = len(levels) // 2
+    for k in range(pairs):
+        low, high = levels[k], levels[-1 - k]
+        name = f"{100 * low:g} to {100 * high:g} %"
+        shade: dict[str, Any] = {"alpha": 0.5 * (k + 1) / (pairs + 1), "linewidth": 0}
+        ax.fill_between(at, values[:, k], values[:, -1 - k], color=colour, label=name, **shade)
+    if len(levels) % 2:
+        name = "median" if levels[pairs] == 0.5 else f"{100 * levels[pairs]:g} %"
+        draw_line(ax, at, values[:, pairs], color=DATA_COLOUR, label=name)
+
+
+def _has_logarithms(values: FloatArray) -> bool:
+    """Whether the middle of the quantiles, (k, q), is positive wherever it is a number."""
+    middle = values[:, values.shape[1] // 2]
+    return bool((middle[~np.isnan(middle)] > 0).all()) and not bool(np.isnan(middle).all())
+
+
+def _layer_name(statistics: LayerStatistics, layer: int) -> str:
+    n_in, n_out = statistics.layer_sizes[layer : layer + 2]
+    return f"layer {layer + 1}: {n_in} to {n_out}"
