@@ -1,7 +1,7 @@
 """Draw what gradient descent looks like, on real runs: every kind of picture of ``st.plot``.
 
-Run by ``make pictures``. Writes to ``demo/``, and those that README shows to ``benchmarks/results/``. Every run has a
-fixed seed and one thread; says for each picture what it shows, with its numbers. Names as arguments draw only those.
+Run by ``make pictures``. Writes to ``demo/``, and those that README shows to ``benchmarks/results/``. Every run has
+a fixed seed and one thread; says for each picture what it shows, with its numbers. Given names, draws only those.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 from sklearn import datasets
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -41,18 +42,23 @@ IN_README = ROOT / "benchmarks" / "results"
 SEEDS = range(9)
 
 
-def digits(n_train: int) -> list[Any]:
-    """X_train, X_test, y_train, y_test; so many rows to train on, 800 to validate on."""
-    X, y = datasets.load_digits(return_X_y=True)
-    parts = train_test_split(
-        X, y, train_size=n_train, test_size=800, random_state=0, stratify=y
+def digits(n: int) -> list[Any]:
+    """X, y of so many training rows, and X, y of 800 others."""
+    return prepared(*datasets.load_digits(return_X_y=True), n, 800, stratify=True)
+
+
+def diabetes(n: int) -> list[Any]:
+    """X, y of so many training rows, and X, y of 200 others; targets of mean 0 and variance 1."""
+    X, y = datasets.load_diabetes(return_X_y=True)
+    return prepared(X, (y - y.mean()) / y.std(), n, 200)
+
+
+def prepared(X: Any, y: Any, n: int, n_validation: int, stratify: bool = False) -> list[Any]:
+    X, X_validation, y, y_validation = train_test_split(
+        X, y, train_size=n, test_size=n_validation, random_state=0, stratify=y if stratify else None
     )
-    scaler = StandardScaler().fit(parts[0])
-    return [scaler.transform(parts[0]), scaler.transform(parts[1]), *parts[2:]]
-
-
-def moons(n: int, noise: float, seed: int) -> Any:
-    return datasets.make_moons(n, noise=noise, random_state=seed)
+    scaler = StandardScaler().fit(X)
+    return [scaler.transform(X), y, scaler.transform(X_validation), y_validation]
 
 
 def figure(columns: int, rows: int = 1, width: float = 4.3, height: float = 3.6) -> Any:
@@ -61,7 +67,7 @@ def figure(columns: int, rows: int = 1, width: float = 4.3, height: float = 3.6)
     )
     for ax in axes.ravel():
         ax.grid(True, color="#DDDDDD", linewidth=0.6)
-        ax.tick_params(labelsize=8)
+        ax.tick_params(which="both", labelsize=8)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
     return axes[0] if rows == 1 else axes
@@ -70,9 +76,13 @@ def figure(columns: int, rows: int = 1, width: float = 4.3, height: float = 3.6)
 def save(name: str, ax: Any, readme: bool = False) -> None:
     drawn = ax.get_figure()
     drawn.savefig(PICTURES / f"{name}.png", dpi=150)
-    if readme:  # half the size: a few dozen kilobytes that still are sharp
-        drawn.savefig(IN_README / f"{name}.png", dpi=110)
     plt.close(drawn)
+    if readme:  # in 256 colours: a third of the bytes
+        picture = Image.open(PICTURES / f"{name}.png").convert("RGB")
+        small = picture.resize((1100, round(1100 * picture.height / picture.width)), Image.LANCZOS)
+        small.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=2).save(
+            IN_README / f"{name}.png", optimize=True
+        )
 
 
 # ---------------------------------------------------------------- losses over time
@@ -80,7 +90,7 @@ def save(name: str, ax: Any, readme: bool = False) -> None:
 
 def seeds() -> str:
     """Loss and accuracy over epochs, with bands over seeds."""
-    X, X_test, y, y_test = digits(200)
+    X, y, X_test, y_test = digits(200)
     groups = [
         [
             st.MLPClassifier(
@@ -92,14 +102,10 @@ def seeds() -> str:
     ]
     labels = ["8 hidden units", "64 hidden units"]
     axes = figure(2)
-    st.plot.metric_bands(
-        *groups, metric=["loss", "validation_loss"], labels=labels, ax=axes[0]
-    )
-    st.plot.metric_bands(
-        *groups, metric="validation_score", labels=labels, log=False, ax=axes[1]
-    )
-    axes[0].set_title("digits, 200 training rows: cross-entropy", fontsize=9)
-    axes[1].set_title("accuracy on 800 others", fontsize=9)
+    st.plot.metric_bands(*groups, metric=["loss", "validation_loss"], labels=labels, ax=axes[0])
+    st.plot.metric_bands(*groups, metric="validation_score", labels=labels, log=False, ax=axes[1])
+    axes[0].set_title("digits, 200 training rows: cross-entropy")
+    axes[1].set_title("accuracy on 800 others")
     save("seeds", axes[0])
     final = [np.median([m.history_["validation_score"][-1] for m in group]) for group in groups]
     return (
@@ -115,7 +121,6 @@ def schedules() -> str:
         "cosine": st.schedules.Cosine(n),
         "one cycle": st.schedules.OneCycle(n),
         "warm restarts": st.schedules.WarmRestarts(25, 2),
-        "exponential": st.schedules.Exponential(0.98),
         "step": st.schedules.Step(50, 0.5),
     }
     axes = figure(1)
@@ -127,55 +132,107 @@ def schedules() -> str:
 
 # ---------------------------------------------------------------- functions of two parameters
 
-OPTIMIZERS = {
-    "SGD": st.SGD(1e-3),
-    "Momentum": st.Momentum(1e-3),
-    "RMSprop": st.RMSprop(0.01),
-    "Adam": st.Adam(0.05),
+RIVALS = {  # in Himmelblau's valleys
+    "SGD": st.SGD(0.003),
+    "Momentum": st.Momentum(0.003),
+    "RMSprop": st.RMSprop(0.03),
+    "Adam": st.Adam(0.1),
 }
+START = [-0.5, -4.5]
 
 
-def descents(f: Any, start: Any, optimizers: dict[str, Any], max_steps: int) -> tuple[list[Any], list[str]]:
+def descents(f: Any, start: Any, optimizers: dict[str, Any], max_steps: int = 20_000) -> Any:
+    """Return the results until the gradient is below 1e-3, and labels with their numbers of steps."""
     results = [
-        st.minimize(
-            f, start, optimizer=optimizer, max_steps=max_steps, gtol=1e-3, record_path=True
-        )
+        st.minimize(f, start, optimizer=optimizer, max_steps=max_steps, gtol=1e-3, record_path=True)
         for optimizer in optimizers.values()
     ]
     labels = [
-        f"{name}, {result.n_steps:,} steps" for name, result in zip(optimizers, results, strict=True)
+        f"{name}, {result.n_steps:,} steps" + ("" if result.converged else ": not there")
+        for name, result in zip(optimizers, results, strict=True)
     ]
     return results, labels
 
 
-def paths() -> str:
-    """The same start, four optimizers, in Rosenbrock's valley: from above, and in space."""
-    f = st.functions.Rosenbrock()
-    results, labels = descents(f, [-1.2, 1.0], OPTIMIZERS, 20_000)
-    figure_ = plt.figure(figsize=(9.2, 4.0), layout="constrained")
-    flat, space = figure_.add_subplot(1, 2, 1), figure_.add_subplot(1, 2, 2, projection="3d")
-    ranges = (-1.6, 1.6), (-0.7, 1.9)
-    minimum = f.minima[0].x
-    st.plot.contour(f, *ranges, results, labels, minimum=minimum, ax=flat)
-    st.plot.surface(
-        f, *ranges, results, labels, log_heights=True, minimum=minimum, ax=space, azimuth=-110, elevation=55
+def obstacles() -> str:
+    """Gradient descent and momentum at a local minimum, a saddle and a plateau."""
+    rates = {"SGD": st.SGD(0.01), "Momentum": st.Momentum(0.01, momentum=0.9)}
+    camel, well, plateau = (
+        st.functions.ThreeHumpCamel(),
+        st.functions.DoubleWell(),
+        st.functions.Plateau(0.05),
     )
+    cases = [
+        ("a local minimum: three-hump camel", camel, (2.2, 1.0), (-2.5, 2.5), (-1.6, 2.4)),
+        ("a saddle: double well", well, (1.0, 1e-4), (-0.5, 1.3), (-1.5, 1.5)),
+        ("a plateau", plateau, (4.5, 1.0), (-1.5, 5.0), (-1.3, 1.9)),
+    ]
+    axes = figure(3, width=3.6)
+    said = []
+    for ax, (title, f, start, x_range, y_range) in zip(axes, cases, strict=True):
+        results, labels = descents(f, start, rates)
+        st.plot.contour(
+            f, x_range, y_range, results, labels, levels=20, minimum=f.minima[0].x, ax=ax
+        )
+        ax.set_title(title)
+        if ax is not axes[0]:  # one key of the marks will do
+            ax.legend(
+                handles=[line for line in ax.get_lines() if line.get_label() in labels], fontsize=8
+            )
+        ends = " and ".join(
+            f"f = {result.fun:.2g} after {result.n_steps:,} steps" for result in results
+        )
+        said.append(f"{title}: SGD and Momentum end at {ends}")
+    save("obstacles", axes[0], readme=True)
+    return "; ".join(said)
+
+
+def optimizers() -> str:
+    """The same start, four optimizers, among Himmelblau's minima: from above, and in space."""
+    f = st.functions.Himmelblau()
+    results, labels = descents(f, START, RIVALS)
+    drawn = plt.figure(figsize=(9.2, 4.0), layout="constrained")
+    flat, space = drawn.add_subplot(1, 2, 1), drawn.add_subplot(1, 2, 2, projection="3d")
+    flat.tick_params(labelsize=8)
+    space.tick_params(labelsize=8, pad=-2)
+    st.plot.contour(f, *f.domain, results, labels, ax=flat)
+    st.plot.surface(f, *f.domain, results, ax=space, azimuth=-65, elevation=45)
     space.get_legend().remove()
     save("optimizers", flat)
+    return "Himmelblau until the gradient is below 1e-3: " + ", ".join(
+        f"{label} to {r.x.round(2)}" for label, r in zip(labels, results, strict=True)
+    )
+
+
+def valley() -> str:
+    """Rosenbrock's valley in space, by the logarithm of its height."""
+    f = st.functions.Rosenbrock()
+    rivals = {"SGD": st.SGD(1e-3), "Momentum": st.Momentum(1e-3), "Adam": st.Adam(0.05)}
+    results, labels = descents(f, [-1.2, 1.0], rivals)
+    ax = st.plot.surface(
+        f,
+        (-1.6, 1.6),
+        (-0.7, 1.9),
+        results,
+        labels,
+        True,
+        f.minima[0].x,
+        azimuth=-110,
+        elevation=55,
+    )
+    save("valley", ax)
     return "Rosenbrock until the gradient is below 1e-3: " + ", ".join(labels)
 
 
-def saddle() -> str:
-    """Four optimizers past a saddle, as GIF and as a page."""
-    f = st.functions.Beale()
-    results, labels = descents(f, [-3.0, 3.0], OPTIMIZERS, 4000)
-    film = st.plot.animation(
-        f, (-4.5, 4.5), (-4.5, 4.5), results, labels, minimum=f.minima[0].x, frames=60, spacing="log"
-    )
-    film.save(PICTURES / "descent.gif")
-    film.save(PICTURES / "descent.html")
+def descent() -> str:
+    """The same four in motion: a GIF and a page."""
+    f = st.functions.Himmelblau()
+    results, labels = descents(f, START, RIVALS)
+    film = st.plot.animation(f, *f.domain, results, labels, frames=60, spacing="log")
+    for ending in ("gif", "html"):
+        film.save(PICTURES / f"descent.{ending}")
     plt.close(film.axes.get_figure())
-    return ", ".join(labels)
+    return f"{len(film.steps)} frames of {film.steps[-1]} steps, as descent.gif and descent.html"
 
 
 # ---------------------------------------------------------------- networks
@@ -183,7 +240,7 @@ def saddle() -> str:
 
 def landscape() -> str:
     """A network's loss around its training, on two planes."""
-    X, _, y, _ = digits(500)
+    X, y, *_ = digits(500)
     path = ParameterPath()
     model = st.MLPClassifier(
         (16,), batch_size=32, max_iter=40, callbacks=[path], random_state=0
@@ -193,9 +250,7 @@ def landscape() -> str:
     axes = figure(2)
     st.plot.loss_plane(loss, ours, path.points, ax=axes[0])
     st.plot.loss_plane(loss, random, ax=axes[1])
-    axes[0].set_title("principal components of the path", fontsize=9)
-    axes[1].set_title("random directions, filter-normalised", fontsize=9)
-    save("landscape", axes[0])
+    save("landscape", axes[0], readme=True)
     return (
         f"digits, 64-16-10, {len(path) - 1} epochs; {ours.share(path.points):.1%} of the path's variance is in "
         f"its plane, {random.share(path.points):.1%} in the random one; loss at the end {loss(loss.parameters):.3g}"
@@ -204,7 +259,7 @@ def landscape() -> str:
 
 def layers() -> str:
     """Activations, gradients and updates of each layer, dead ReLUs and update ratios, over epochs."""
-    X, _, y, _ = digits(500)
+    X, y, *_ = digits(500)
     statistics = LayerStatistics()
     st.MLPClassifier(
         (32, 32, 32), batch_size=32, max_iter=30, callbacks=[statistics], random_state=0
@@ -221,12 +276,16 @@ def layers() -> str:
 def regions() -> str:
     """Decision regions of networks, of two and of three classes."""
     axes = figure(2)
-    X, y = moons(200, 0.25, 0)
-    model = st.MLPClassifier((32, 32), max_iter=300, learning_rate_init=0.01, random_state=0).fit(X, y)
+    X, y = datasets.make_moons(200, noise=0.25, random_state=0)
+    model = st.MLPClassifier(
+        (32, 32), alpha=1.0, max_iter=300, learning_rate_init=0.01, random_state=0
+    ).fit(X, y)
     st.plot.decision_regions(model, X, y, ax=axes[0])
     blobs, labels = datasets.make_blobs(240, centers=5, cluster_std=1.3, random_state=3)
     labels %= 3
-    three = st.MLPClassifier((32, 32), max_iter=300, learning_rate_init=0.01, random_state=0).fit(blobs, labels)
+    three = st.MLPClassifier(
+        (32, 32), alpha=1.0, max_iter=300, learning_rate_init=0.01, random_state=0
+    ).fit(blobs, labels)
     st.plot.decision_regions(three, blobs, labels, ax=axes[1])
     save("regions", axes[0])
     return f"training accuracy {model.score(X, y):.3f} on moons, {three.score(blobs, labels):.3f} on three classes"
@@ -239,14 +298,19 @@ def graph() -> str:
     X = (X - X.mean()) / X.std()
     axes = figure(2)
     counts = []
-    for ax, alpha in zip(axes, (0.0, 0.02), strict=True):
+    for ax, alpha in zip(axes, (0.0, 1.0), strict=True):
         model = st.MLPClassifier(
-            (8,), alpha=alpha, l1_ratio=1.0 if alpha else 0.0, max_iter=400, learning_rate_init=0.01, random_state=0
+            (8,),
+            alpha=alpha,
+            l1_ratio=1.0 if alpha else 0.0,
+            max_iter=400,
+            learning_rate_init=0.01,
+            random_state=0,
         ).fit(X, y)
         names = datasets.load_iris().target_names
         st.plot.network(model, output_names=list(names), ax=ax)
         counts.append(sum(int(np.count_nonzero(w)) for w in model.coefs_))
-        ax.set_title(f"L1 {alpha}" if alpha else "no penalty", fontsize=9)
+        ax.set_title("L1 penalty, alpha = 1" if alpha else "no penalty")
     save("network", axes[0])
     return f"weights that are not 0: {counts[0]} without a penalty, {counts[1]} with L1"
 
@@ -255,51 +319,93 @@ def graph() -> str:
 
 
 def overfitting() -> str:
-    """Error against degree, width, rows and epochs."""
-    axes = figure(2, 2)
+    """Error against the degree of a polynomial, and a network's width, training rows and epochs."""
+    axes = figure(2, 2, height=3.1)
     rng = np.random.default_rng(0)
 
-    def targets(x: Any) -> Any:
-        return np.sin(2.0 * x) + 0.3 * x + 0.25 * rng.standard_normal(x.size)
+    def points(n: int) -> Any:
+        x = rng.uniform(-3.0, 3.0, n)
+        return x[:, np.newaxis], np.sin(2.0 * x) + 0.3 * x + 0.25 * rng.standard_normal(n)
 
-    x, x_validation = np.sort(rng.uniform(-3, 3, 25)), np.sort(rng.uniform(-3, 3, 200))
-    y, y_validation = targets(x), targets(x_validation)
     st.plot.capacity_curve(
         lambda degree, seed: st.PolynomialRegression(degree, "orthonormal"),
-        range(1, 17), x[:, None], y, x_validation[:, None], y_validation, "degree", ax=axes[0, 0],
+        range(1, 17),
+        *points(25),
+        *points(400),
+        name="degree",
+        ax=axes[0, 0],
     )
-    X, X_test, labels, labels_test = digits(200)
-
-    def network(width: int, seed: int) -> Any:
-        return st.MLPClassifier((width,), batch_size=32, max_iter=100, random_state=seed)
-
+    axes[0, 0].set_title("polynomials on 25 noisy points")
     st.plot.capacity_curve(
-        network, [2, 4, 8, 16, 32, 64, 128], X, labels, X_test, labels_test, "hidden units", SEEDS,
-        log_values=True, log=False, ax=axes[0, 1],
+        lambda width, seed: network(width, seed),
+        [2, 4, 8, 16, 32, 64, 128],
+        *digits(200),
+        name="hidden units",
+        seeds=SEEDS,
+        log_values=True,
+        ax=axes[0, 1],
     )
-    X, X_test, labels, labels_test = digits(900)
+    axes[0, 1].set_title("networks on 200 rows of digits")
     st.plot.learning_curve(
-        lambda seed: network(32, seed), [25, 50, 100, 200, 400, 900], X, labels, X_test, labels_test, SEEDS,
-        log=False, ax=axes[1, 0],
+        lambda seed: network(32, seed),
+        [32, 64, 128, 256, 512, 900],
+        *digits(900),
+        seeds=SEEDS,
+        ax=axes[1, 0],
     )
-    return ""
+    axes[1, 0].set_title("32 hidden units on ever more rows of digits")
+    best = epochs(axes[1, 1])
+    save("overfitting", axes[0, 0], readme=True)
+    return (
+        "against degree, width, rows and epochs; on diabetes the median validation loss is lowest after "
+        f"{best} epochs"
+    )
+
+
+def network(width: int, seed: int) -> st.MLPClassifier:
+    return st.MLPClassifier((width,), batch_size=32, max_iter=100, random_state=seed)
+
+
+def epochs(ax: Any) -> int:
+    """Draw the losses over the epochs of networks that overfit; return the best epoch."""
+    X, y, X_validation, y_validation = diabetes(200)
+    fits = [
+        st.MLPRegressor(
+            hidden_layer_sizes=(64,), batch_size=32, max_iter=150, random_state=seed
+        ).fit(X, y, validation_data=(X_validation, y_validation))
+        for seed in SEEDS
+    ]
+    losses = [
+        np.stack([fit.history_[key] for fit in fits], axis=1) for key in ("loss", "validation_loss")
+    ]
+    at = np.arange(1, len(losses[0]) + 1)
+    st.plot.error_curve(at, *losses, name="epoch", log=False, ax=ax)
+    ax.set_ylabel(ax.get_ylabel().replace("error", "loss"))
+    ax.set_title("64 hidden units on 200 rows of diabetes")
+    return int(at[np.argmin(np.median(losses[1], axis=1))])
 
 
 DRAWN: dict[str, Callable[[], str]] = {
     "seeds": seeds,
     "schedules": schedules,
-    "optimizers": paths,
-    "descent": saddle,
+    "obstacles": obstacles,
+    "optimizers": optimizers,
+    "valley": valley,
+    "descent": descent,
     "landscape": landscape,
     "layers": layers,
     "regions": regions,
     "network": graph,
+    "overfitting": overfitting,
 }
 
 
 def main(names: list[str]) -> None:
     warnings.simplefilter("ignore", ConvergenceWarning)  # limits of epochs are meant here
     st.set_num_threads(1)
+    mpl.rcParams.update(
+        {"font.size": 9, "axes.titlesize": 9, "axes.labelsize": 9}
+    )  # as st.plot's own
     PICTURES.mkdir(exist_ok=True)
     for name in names or DRAWN:
         start = time.perf_counter()

@@ -164,6 +164,8 @@ def test_the_names_of_the_design():
         "reference",
         "calculus",
         "plot",
+        "landscape",
+        "recording",
         "instruction_set",
         "available_instruction_sets",
         "use_instruction_set",

@@ -44,8 +44,8 @@ class Plane:
         The point (0, 0).
     directions : ndarray of float64, (2, m)
         u and v, not parallel.
-    kind : str
-        In words, where the plane comes from.
+    names : (str, str)
+        Of the two directions, as the axes of a picture are called.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class Plane:
 
     origin: FloatArray
     directions: FloatArray
-    kind: str = "a plane"
+    names: tuple[str, str] = ("first direction", "second direction")
 
     def __post_init__(self) -> None:
         origin = _finite("origin", self.origin, 1)
@@ -196,7 +196,8 @@ def random_plane(loss: Any, origin: ArrayLike | None = None, seed: int = 0) -> P
         )
         for _ in range(2)
     ]
-    return Plane(middle, np.stack(directions), "random directions, filter-normalised")
+    names = ("random direction, filter-normalised", "a second one")
+    return Plane(middle, np.stack(directions), names)
 
 
 def path_plane(points: ArrayLike) -> Plane:
@@ -204,6 +205,9 @@ def path_plane(points: ArrayLike) -> Plane:
 
     The components are those of the points' differences from the last of them, as Li et al. take them [1]_. They
     have length 1, and the sign that makes the path begin on their positive side.
+
+    Any long path looks smooth and bent there, a random walk too, whose components are cosines [2]_: its shape says
+    little by itself, what it passes says more.
 
     Parameters
     ----------
@@ -224,6 +228,8 @@ def path_plane(points: ArrayLike) -> Plane:
     ----------
     .. [1] H. Li, Z. Xu, G. Taylor, C. Studer and T. Goldstein, "Visualizing the Loss Landscape of Neural Nets",
        *Advances in Neural Information Processing Systems* 31 (2018), section 7.
+    .. [2] J. Antognini and J. Sohl-Dickstein, "PCA of high dimensional random walks with comparison to neural
+       network training", *Advances in Neural Information Processing Systems* 31 (2018).
     """
     path = _finite("points", points, 2)
     if len(path) < 3:
@@ -233,7 +239,8 @@ def path_plane(points: ArrayLike) -> Plane:
     if len(lengths) < 2 or lengths[1] <= 1e-10 * lengths[0]:
         raise ValueError("points must not lie on one line: they span no plane")
     directions = components[:2] * np.where(components[:2] @ away[0] < 0, -1.0, 1.0)[:, None]
-    return Plane(path[-1], directions, "principal components of the path")
+    names = ("first principal component of the path", "second principal component")
+    return Plane(path[-1], directions, names)
 
 
 def plane_through(origin: ArrayLike, first: ArrayLike, second: ArrayLike) -> Plane:
@@ -260,7 +267,7 @@ def plane_through(origin: ArrayLike, first: ArrayLike, second: ArrayLike) -> Pla
         if point.shape != corner.shape:
             raise ValueError(f"{name} must have shape {corner.shape}; got shape {point.shape}")
         others.append(point - corner)
-    return Plane(corner, np.stack(others), "through three points")
+    return Plane(corner, np.stack(others), ("towards the first point", "towards the second point"))
 
 
 def _like_its_units(direction: FloatArray, weights: FloatArray) -> FloatArray:

@@ -6,13 +6,20 @@ import base64
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.plot._contour import contour, legend_of_paths, list_of_paths, read_path
+from steepest.plot._contour import (
+    contour,
+    legend_of_paths,
+    list_of_paths,
+    path_width,
+    read_path,
+)
 from steepest.plot._read import FloatArray, at_least, names_of, one_of, positive
 from steepest.plot._style import pictured, unused_styles
 
@@ -20,7 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from PIL.Image import Image
 
-COLOURS_OF_A_FRAME = 96  # of a picture with some colours, their edges and a dozen greys
+COMMON_COLOURS = 144  # of a frame; those of the paths, and their edges, come on top
+MIXTURES = 8  # of a path's colour with the ground
+GROUND = "#D2D0CC"
 
 
 def animation(
@@ -203,25 +212,76 @@ class Animation:
             'style="border: 0"></iframe>'
         )
 
-    def _frames(self, dpi: float) -> Iterator[Image]:
-        """Yield the pictures, all with the colours of the last, in which everything is drawn."""
+    def _frames(self, dpi: float) -> list[Image]:
+        """Return the pictures, all with the colours of the last, in which everything is drawn."""
         from PIL.Image import Dither
 
-        dpi = positive("dpi", dpi)
-        palette = self._rendered(len(self.steps) - 1, dpi).quantize(COLOURS_OF_A_FRAME)
-        for frame in range(len(self.steps)):
-            yield self._rendered(frame, dpi).quantize(palette=palette, dither=Dither.NONE)
+        with self._renderer(positive("dpi", dpi)) as render:
+            palette = self._palette(render(-1))
+            return [
+                render(frame).quantize(palette=palette, dither=Dither.NONE)
+                for frame in range(len(self.steps))
+            ]
 
-    def _rendered(self, frame: int, dpi: float) -> Image:
-        from matplotlib import rc_context
+    def _palette(self, picture: Image) -> Image:
+        """Return the palette of all frames: what is common in this one, and the colours of the paths.
+
+        These are few pixels, which would lose their colours to the greys of the hills.
+        """
+        from matplotlib.colors import to_rgb
         from PIL import Image
 
-        figure: Any = self.draw(frame).get_figure(root=True)
-        buffer = io.BytesIO()
-        # A frame is the whole figure, whatever the user's settings cut off others.
-        with rc_context({"savefig.bbox": "standard", "savefig.facecolor": "white"}):
-            figure.savefig(buffer, format="png", dpi=dpi, transparent=False)
-        return Image.open(buffer).convert("RGB")
+        common = picture.quantize(COMMON_COLOURS).getpalette() or []
+        ground = np.array(to_rgb(GROUND))
+        for trail, _ in self._runners:
+            for part in np.linspace(1.0, 0.0, MIXTURES, endpoint=False):
+                mixed = part * np.array(to_rgb(trail.get_color())) + (1.0 - part) * ground
+                common += [int(level) for level in np.round(255 * mixed)]
+        palette = Image.new("P", (1, 1))
+        palette.putpalette(common[: 3 * 256])
+        return palette
+
+    @contextmanager
+    def _renderer(self, dpi: float) -> Iterator[Callable[[int], Image]]:
+        """Give what draws a frame: over the hills, drawn once, whatever moves or lies above that."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from PIL import Image
+
+        figure: Any = self.axes.get_figure(root=True)
+        legend = self.axes.get_legend()
+        moving: list[Any] = [*self.axes.get_lines(), *([legend] if legend else []), self.axes.title]
+        moving.sort(key=lambda artist: artist.get_zorder())
+        its_canvas, its_dpi, its_face = figure.canvas, figure.dpi, figure.get_facecolor()
+        canvas: Any = FigureCanvasAgg(figure)
+
+        def render(frame: int) -> Image.Image:
+            self.draw(frame)
+            canvas.restore_region(hills)
+            for artist in moving:
+                self.axes.draw_artist(artist)
+            return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+        try:
+            figure.set_dpi(dpi)
+            figure.set_facecolor("white")
+            for artist in moving:
+                artist.set_animated(True)
+            canvas.draw()  # lays the figure out
+            if legend:  # stays where it hides the least of the whole paths
+                self.draw(-1)
+                corner = legend.get_window_extent(canvas.get_renderer())
+                legend.set_loc(tuple(self.axes.transAxes.inverted().transform(corner.min)))
+            canvas.draw()
+            hills = canvas.copy_from_bbox(figure.bbox)
+            yield render
+        finally:
+            for artist in moving:
+                artist.set_animated(False)
+            if legend:
+                legend.set_loc("best")
+            figure.set_facecolor(its_face)
+            figure.set_dpi(its_dpi)
+            figure.set_canvas(its_canvas)
 
 
 def _steps(longest: int, frames: int, spacing: str) -> NDArray[np.int64]:
@@ -238,7 +298,7 @@ def _steps(longest: int, frames: int, spacing: str) -> NDArray[np.int64]:
         steps = np.unique(np.round(np.geomspace(1, longest, tried) - 1).astype(np.int64))
         if len(steps) >= frames:
             return steps[np.round(np.linspace(0, len(steps) - 1, frames)).astype(np.int64)]
-        tried += frames
+        tried += 1
 
 
 def _runners(ax: Axes, paths: list[FloatArray], names: list[str]) -> list[tuple[Any, Any]]:
@@ -247,8 +307,9 @@ def _runners(ax: Axes, paths: list[FloatArray], names: list[str]) -> list[tuple[
     styles = unused_styles(ax, len(paths))
     for k, (points, name, (colour, _)) in enumerate(zip(paths, names, styles, strict=True)):
         label: dict[str, Any] = {"label": name} if name else {}
-        width = 1.2 + min(1.0 * (len(paths) - 1 - k), 4.0)  # those below stay to be seen
-        (trail,) = ax.plot([], [], color=colour, linewidth=width, zorder=3, **label)
+        (trail,) = ax.plot(
+            [], [], color=colour, linewidth=path_width(k, len(paths)), zorder=3, **label
+        )
         (head,) = ax.plot([], [], "o", color=colour, markersize=6, zorder=5)
         ax.plot(*points[0], "o", color=colour, markerfacecolor="white", markersize=5, zorder=4)
         runners.append((trail, head))

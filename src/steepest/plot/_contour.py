@@ -89,10 +89,7 @@ def contour(
         draw_hills(ax, grid_x, grid_y, heights, levels_of(heights, levels, log_levels))
         styles = unused_styles(ax, len(paths))
         for k, (points, name, (colour, _)) in enumerate(zip(paths, names, styles, strict=True)):
-            # Descents share their valleys: the later a line is drawn, the thinner, so that those
-            # below stay to be seen.
-            above = len(paths) - 1 - k
-            draw_path(ax, points, name, colour, width=1.2 + min(1.4 * above, 5.0))
+            draw_path(ax, points, name, colour, width=path_width(k, len(paths)))
         if star is not None:
             ax.plot(*star, "*", color=DATA_COLOUR, markersize=9, label="minimum", zorder=6)
         ax.set_xlim(*limits[0])
@@ -179,6 +176,14 @@ def draw_hills(
     )
 
 
+def path_width(k: int, n: int) -> float:
+    """Return the width of the k-th of n paths.
+
+    Descents share their valleys: the later a line is drawn, the thinner, so that those below stay to be seen.
+    """
+    return 1.2 + min(1.0 * (n - 1 - k), 4.0)
+
+
 def draw_path(ax: Axes, points: FloatArray, name: str, colour: str, width: float) -> None:
     dots = "." if len(points) <= 200 else ""  # more of them would only thicken the line
     label: dict[str, Any] = {"label": name} if name else {}
@@ -189,7 +194,7 @@ def draw_path(ax: Axes, points: FloatArray, name: str, colour: str, width: float
         ax.plot(*ends[-1], "s", color=colour, markersize=5, zorder=5)
 
 
-def legend_of_paths(ax: Axes, paths: bool) -> None:
+def legend_of_paths(ax: Axes, paths: bool, above: bool = False) -> None:
     from matplotlib.lines import Line2D
 
     handles, _ = ax.get_legend_handles_labels()
@@ -199,4 +204,4 @@ def legend_of_paths(ax: Axes, paths: bool) -> None:
             Line2D([], [], marker="o", markerfacecolor="white", label="start", **look),
             Line2D([], [], marker="s", label="end", **look),
         ]
-    draw_legend(ax, handles)
+    draw_legend(ax, handles, above)

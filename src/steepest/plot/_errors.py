@@ -45,7 +45,7 @@ def error_curve(
     band : {"quartiles", "deviation"}, default "quartiles"
         As in :func:`metric_bands`.
     log : bool, default True
-        Logarithmic axis for the error (linear all the same if an error is negative or all are 0).
+        Logarithmic axis for the error (linear all the same if an error that is drawn is not positive).
     log_values : bool, default False
         Logarithmic axis for the values.
     mark_best : bool, default True
@@ -87,10 +87,14 @@ def error_curve(
             draw_best(ax, at, middle_and_band(held_out, band)[0], best, name)
         if log_values:
             ax.set_xscale("log")
+            if at.size <= 10:
+                ax.set_xticks(at, [f"{value:g}" for value in at])
+                ax.minorticks_off()
         ax.set_xlabel(name)
         seeds = max(train.shape[1], held_out.shape[1])
         ax.set_ylabel("error" if seeds == 1 else f"error\n({says(band, [seeds])})")
-        set_log(ax, log)
+        middles = [middle_and_band(errors, band)[0] for errors in (train, held_out)]
+        set_log(ax, log and not any((middle <= 0).any() for middle in middles))
         draw_legend(ax)
     return ax
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from steepest.plot._read import FloatArray, at_least, one_of
 from steepest.plot._style import (
     COLOURS,
+    DASHES,
     DATA_COLOUR,
     draw_legend,
     draw_line,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from steepest.recording import LayerStatistics
 
 QUANTITIES = {"activations": "activation", "gradients": "|gradient|", "updates": "|update|"}
+DECADES = 6  # of a logarithmic axis
 RATES = {"dead": "share of dead ReLUs", "update_ratios": "update / weights, norms"}
 
 
@@ -39,7 +41,8 @@ def layer_bands(
     """Draw the quantiles of one quantity in one layer over the epochs, as a line within bands.
 
     Bands reach from the lowest quantile to the highest, the next within them, and so on; the median, or what is
-    in the middle, is the line. The legend says which.
+    in the middle, is the line. The legend says which. A logarithmic axis shows six decades at most: what is lower,
+    such as the gradients of inputs that are always 0, leaves the view.
 
     Parameters
     ----------
@@ -80,6 +83,8 @@ def layer_bands(
         if log is None:
             log = quantity != "activations" and _has_logarithms(by_layer[which])
         ax.set_yscale("log" if log else "linear", **({"nonpositive": "mask"} if log else {}))
+        if log:
+            _bound(ax)
         ax.set_xlabel("epoch")
         ax.set_ylabel(QUANTITIES[quantity])
         ax.set_title(_layer_name(statistics, which))
@@ -130,13 +135,17 @@ def layer_rates(
     with pictured():
         ax = own_axes(ax)
         at = np.arange(len(values), dtype=np.float64)
-        for layer, (colour, line) in zip(shown, unused_styles(ax, shown.size), strict=True):
-            name = _layer_name(statistics, int(layer))
-            draw_line(ax, at, values[:, layer], color=colour, linestyle=line, label=name)
+        for k, (layer, (colour, _)) in enumerate(
+            zip(shown, unused_styles(ax, shown.size), strict=True)
+        ):
+            # Shares are often equal: of lines that lie on each other, all are to be seen.
+            look: dict[str, Any] = {"color": colour, "linestyle": DASHES[k % len(DASHES)]}
+            draw_line(ax, at, values[:, layer], label=_layer_name(statistics, int(layer)), **look)
         if log if log is not None else quantity == "update_ratios":
             ax.set_yscale("log", nonpositive="mask")
         if quantity == "dead":
-            ax.set_ylim(-0.02, max(0.1, 1.05 * float(np.nanmax(values))))
+            top = max(0.1, float(np.nanmax(values)))
+            ax.set_ylim(-0.03 * top, 1.05 * top)
         ax.set_xlabel("epoch")
         ax.set_ylabel(RATES[quantity])
         draw_legend(ax)
@@ -180,15 +189,18 @@ def layer_statistics(
         log = quantity != "activations" and all(map(_has_logarithms, getattr(statistics, quantity)))
         for layer, ax in enumerate(row):
             layer_bands(statistics, quantity, layer, log, ax)
-    _tidy(board)
+    with pictured():
+        _tidy(board)
     return board
 
 
 def _tidy(board: NDArray[Any]) -> None:
     """Say on the board what holds for all of it once only, and give a row one view."""
     for ax in board.ravel():
-        if ax is not board[0, -1]:
-            ax.get_legend().remove()
+        ax.get_legend().remove()
+        ax.set_xlim(board[0, 0].get_xlim())
+    beside: dict[str, Any] = {"bbox_to_anchor": (1.02, 1.0), "loc": "upper left"}
+    board[0, -1].legend(borderaxespad=0.0, **beside)
     for ax in board[:-1].ravel():
         ax.set_xlabel("")
     for ax in board[1:].ravel():
@@ -223,6 +235,11 @@ def _draw_quantiles(
     if len(levels) % 2:
         name = "median" if levels[pairs] == 0.5 else f"{100 * levels[pairs]:g} %"
         draw_line(ax, at, values[:, pairs], color=DATA_COLOUR, label=name)
+
+
+def _bound(ax: Axes) -> None:
+    low, high = ax.get_ylim()
+    ax.set_ylim(bottom=max(low, high * 10.0**-DECADES))
 
 
 def _has_logarithms(values: FloatArray) -> bool:

@@ -91,16 +91,17 @@ def loss_plane(
     )
     with pictured():
         _write_levels(ax)
-        ax.set_xlabel("along the first direction")
-        ax.set_ylabel("along the second direction")
+        ax.set_xlabel(plane.names[0])
+        ax.set_ylabel(plane.names[1])
+        ax.locator_params(nbins=6)
         if points is None:
             ax.plot(0, 0, "*", color=DATA_COLOUR, markersize=9, label="the network", zorder=6)
-            draw_legend(ax)
+            draw_legend(ax, above=True)
         else:
             share = plane.share(np.asarray(path))
-            name = f"training, projected\n({share:.0%} of its variance)"
+            name = f"path, {share:.0%} of its variance"
             draw_path(ax, points, name, COLOURS[0], width=1.5)
-            legend_of_paths(ax, True)
+            legend_of_paths(ax, True, above=True)
     return ax
 
 
@@ -116,4 +117,11 @@ def _write_levels(ax: Axes) -> None:
     from matplotlib.contour import QuadContourSet
 
     lines = [c for c in ax.collections if isinstance(c, QuadContourSet) and not c.filled][-1]
-    ax.clabel(lines, np.asarray(lines.levels)[1:-1:3], fontsize=7, fmt="%.2g", inline_spacing=2)
+    ax.clabel(
+        lines,
+        np.asarray(lines.levels)[1:-1:3],
+        fontsize=7,
+        fmt="%.2g",
+        inline_spacing=2,
+        colors=DATA_COLOUR,
+    )

@@ -21,7 +21,8 @@ def lr_find(found: Any, log: bool = True, ax: Axes | None = None) -> Axes:
     ----------
     found : result of steepest.lr_find
         With ``learning_rates``, ``losses`` and ``smoothed``, (n,) each, the rates ``suggestion`` and
-        ``steepest``, and ``diverged_at``, a rate or None. A rate that is None is not marked.
+        ``steepest``, and ``diverged_at``, a rate or None; possibly with ``limit``, the largest stable rate. A
+        rate that is None or nan is not marked.
     log : bool, default True
         Logarithmic axis for the loss, where it has logarithms; that of the rates always is.
     ax : matplotlib.axes.Axes, optional
@@ -59,10 +60,11 @@ def lr_find(found: Any, log: bool = True, ax: Axes | None = None) -> Axes:
         ax.set_xscale("log")
         set_log(ax, log)
         _limit(ax, losses, smoothed)
-        marks = (
-            ("steepest fall", found.steepest, COLOURS[4], "--"),
+        marks = (  # a dashed line lets one see that below it, where two rates are the same
             ("suggestion", found.suggestion, COLOURS[2], "-"),
+            ("steepest fall", found.steepest, COLOURS[4], "--"),
             ("diverged", found.diverged_at, COLOURS[1], ":"),
+            ("stable up to", getattr(found, "limit", None), COLOURS[3], "-."),
         )
         for name, rate, colour, dash in marks:
             if rate is not None and math.isfinite(rate):

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.plot._read import FloatArray, at_least
-from steepest.plot._style import COLOURS, DATA_COLOUR, draw_legend, own_axes, pictured
+from steepest.plot._style import COLOURS, DATA_COLOUR, own_axes, pictured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 POSITIVE, NEGATIVE = COLOURS[0], COLOURS[1]
 THICKEST = 3.0  # points, for the largest weight
+SPACING = 0.7  # between units, where layers are 1 apart
 FAINTEST = 0.15  # of opacity, for the smallest
 
 
@@ -30,8 +31,8 @@ def network(
     """Draw a network as a graph, from its inputs at the left to its outputs at the right.
 
     A line is a weight: blue and solid if it is positive, vermilion and dashed if it is negative; the wider and
-    stronger, the larger, on one scale for the whole network. Weights that are exactly 0, pruned or by an L1 penalty,
-    are not drawn, and a unit with no line to it or from it is drawn empty. Biases are not drawn.
+    stronger, the larger, on one scale for the whole network. Weights that are exactly 0, pruned or by an L1
+    penalty, are not drawn, and a unit with no line to it or from it is drawn empty. Biases are not drawn.
 
     Of a layer with more than ``max_units`` those units are drawn whose weights, to and from it, have the largest
     norm, in their order; below the layer stands how many of how many.
@@ -74,14 +75,15 @@ def network(
         ax = own_axes(ax)
         ax.grid(False)
         ax.set_axis_off()
+        half = SPACING * (max(len(layer.drawn) for layer in layers) - 1) / 2
         largest = max(float(np.abs(w).max()) for w in weights)
         for left, right, matrix in zip(layers[:-1], layers[1:], weights, strict=True):
             _draw_weights(ax, left, right, matrix, largest)
         for k, layer in enumerate(layers):
-            _draw_units(ax, layer, k, len(weights), names.get(k))
+            _draw_units(ax, layer, k, len(weights), names.get(k), -half - 0.45)
         room = [0.25 + 0.055 * max(map(len, names[k] or [""])) for k in (0, len(weights))]
         ax.set_xlim(-room[0], len(weights) + room[1])
-        ax.set_ylim(-0.7 * most_drawn(layers) / 2 - 1.2, 0.7 * most_drawn(layers) / 2 + 0.2)
+        ax.set_ylim(-half - 1.8, half + 0.3)
         _draw_key(ax, largest)
     return ax
 
@@ -95,10 +97,6 @@ class Layer:
     alive: NDArray[np.bool_]  # (k,): whether any weight leads to it or from it
     x: float
     y: FloatArray  # (k,)
-
-
-def most_drawn(layers: list[Layer]) -> int:
-    return max(len(layer.drawn) for layer in layers)
 
 
 def _weights(model: Any) -> list[FloatArray]:
@@ -163,7 +161,7 @@ def _placed(weights: list[FloatArray], most: int) -> list[Layer]:
         outgoing = square[k].sum(axis=1) if k < len(weights) else np.zeros(size)
         strength = incoming + outgoing
         drawn = np.sort(np.argsort(-strength, kind="stable")[:most])
-        y = 0.7 * (np.arange(len(drawn))[::-1] - (len(drawn) - 1) / 2)
+        y = SPACING * (np.arange(len(drawn))[::-1] - (len(drawn) - 1) / 2)
         layers.append(Layer(size, drawn, strength[drawn] > 0, float(k), np.asarray(y, np.float64)))
     return layers
 
@@ -189,7 +187,9 @@ def _draw_weights(ax: Axes, left: Layer, right: Layer, matrix: FloatArray, large
         )
 
 
-def _draw_units(ax: Axes, layer: Layer, k: int, last: int, names: list[str] | None) -> None:
+def _draw_units(
+    ax: Axes, layer: Layer, k: int, last: int, names: list[str] | None, bottom: float
+) -> None:
     for alive, face in ((True, DATA_COLOUR), (False, "white")):
         y = layer.y[layer.alive == alive]
         x = np.full(y.size, layer.x)
@@ -200,8 +200,7 @@ def _draw_units(ax: Axes, layer: Layer, k: int, last: int, names: list[str] | No
     count = f"{layer.size:,} {what}"
     if len(layer.drawn) < layer.size:
         count = f"{len(layer.drawn)} of {count}"
-    bottom = 0.0 if not layer.y.size else float(layer.y.min())
-    ax.text(layer.x, bottom - 0.45, count, ha="center", va="top", fontsize=8)
+    ax.text(layer.x, bottom, count, ha="center", va="top", fontsize=8)
     if names:
         side, gap = ("right", -0.08) if k == 0 else ("left", 0.08)
         for unit, y in zip(layer.drawn, layer.y, strict=True):
@@ -213,7 +212,7 @@ def _draw_key(ax: Axes, largest: float) -> None:
 
     look: dict[str, Any] = {"linewidth": THICKEST}
     handles = [
-        Line2D([], [], color=POSITIVE, label=f"{largest:.2g}", **look),
+        Line2D([], [], color=POSITIVE, label=f"weight {largest:.2g}", **look),
         Line2D([], [], color=NEGATIVE, linestyle=(0, (3, 1)), label=f"−{largest:.2g}", **look),
     ]
-    draw_legend(ax, handles, above=True)
+    ax.legend(handles=handles, loc="lower center", ncols=2)

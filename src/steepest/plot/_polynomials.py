@@ -97,7 +97,7 @@ def polynomial_degrees(
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
     log : bool, default True
-        Logarithmic axis for the error (linear all the same if an error is negative or all are 0).
+        Logarithmic axis for the error (linear all the same if an error is not positive).
 
     Returns
     -------

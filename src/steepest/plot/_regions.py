@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "os^Dv<>"  # as many as colours
-STRONG = 0.6  # of a class's colour, where its probability is 1: data stand out from it
+STRONG = 0.5  # of a class's colour, where its probability is 1: data stand out from it
 FLAT = 0.35  # the same everywhere, where a model has no probabilities
 
 

@@ -74,7 +74,7 @@ def schedule(schedule: Any, n: int | ArrayLike, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("factor" if several else "learning rate factor")
         ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
         if len(ax.get_lines()) > 1:
-            draw_legend(ax)
+            draw_legend(ax, above=len(ax.get_lines()) > 2)  # such curves leave no corner free
     return ax
 
 

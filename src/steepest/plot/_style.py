@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's palette without its yellow, which is too pale for a line on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES: tuple[Any, ...] = ("-", "--", ":", "-.")
 LINE_STYLES: tuple[Any, ...] = ("-", "-.", (0, (5, 1, 1, 1, 1, 1)))  # once the colours are used up
 DATA_COLOUR = "#333333"
 GRID_COLOUR = "#DDDDDD"
@@ -97,7 +98,7 @@ def grid_of_axes(axes: Any, rows: int, columns: int) -> NDArray[Any]:
 def dressed(ax: Axes) -> Axes:
     # Ticks and grid lines are made when the picture is drawn, outside the style's context: what
     # they are to look like has to be said to the axes themselves.
-    ax.tick_params(labelsize=STYLE["xtick.labelsize"])
+    ax.tick_params(which="both", labelsize=STYLE["xtick.labelsize"])
     ax.grid(True, color=GRID_COLOUR, linewidth=0.6)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -149,7 +150,7 @@ def draw_legend(ax: Axes, handles: list[Any] | None = None, above: bool = False)
     place: dict[str, Any] = {}
     if above:
         place = {"bbox_to_anchor": (0.0, 1.02), "loc": "lower left", "borderaxespad": 0.0}
-        place |= {"ncols": 2 if len(handles) < 5 else 3, "columnspacing": 1.2}
+        place |= {"ncols": 3 if len(handles) in (3, 5, 6) else 2, "columnspacing": 1.2}
     elif len(handles) > MANY:
         place = {"bbox_to_anchor": (1.02, 1.0), "loc": "upper left", "borderaxespad": 0.0}
     ax.legend(handles=handles, **place)

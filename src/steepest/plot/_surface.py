@@ -14,6 +14,7 @@ from steepest.plot._contour import (
     heights_of,
     legend_of_paths,
     list_of_paths,
+    path_width,
     read_path,
     value_at,
 )
@@ -97,23 +98,27 @@ def surface(
     if log_heights:
         ground, lifted = _logarithms(ground, lifted)
     with pictured():
+        from matplotlib.ticker import MaxNLocator
+
         space: Any = _axes_in_space(ax)
         _draw_ground(space, grid_x, grid_y, ground)
         styles = unused_styles(space, len(paths))
-        for points, z, name, (colour, _) in zip(paths, lifted, names, styles, strict=False):
-            _draw_path(space, points, z, name, colour)
+        for k, (points, name, (colour, _)) in enumerate(zip(paths, names, styles, strict=True)):
+            _draw_path(space, points, lifted[k], name, colour, 0.7 * path_width(k, len(paths)))
         if star is not None:
             space.plot(
                 *star[:, None], lifted[-1], "*", color=DATA_COLOUR, markersize=9, label="minimum"
             )
         space.set_xlim(*limits[0])
         space.set_ylim(*limits[1])
-        space.set_xlabel("$x_0$", labelpad=0)
-        space.set_ylabel("$x_1$", labelpad=0)
-        space.set_zlabel("$\\log_{10}(f - f_{low})$" if log_heights else "f", labelpad=0)
+        for axis in (space.xaxis, space.yaxis, space.zaxis):
+            axis.set_major_locator(MaxNLocator(4))
+        space.set_xlabel("$x_0$", labelpad=-2)
+        space.set_ylabel("$x_1$", labelpad=-2)
+        space.set_zlabel("$\\log_{10}(f - f_{low})$" if log_heights else "f", labelpad=-4)
         space.view_init(elev=elevation, azim=azimuth)
         if paths or star is not None:
-            legend_of_paths(space, bool(paths))
+            legend_of_paths(space, bool(paths), above=True)
     return space  # type: ignore[no-any-return]
 
 
@@ -146,7 +151,7 @@ def _axes_in_space(ax: Any) -> Any:
 
         figure = plt.figure(figsize=(4.8, 4.2), layout="constrained")
         made = figure.add_subplot(projection="3d")
-        made.tick_params(labelsize=STYLE["xtick.labelsize"], pad=0)
+        made.tick_params(labelsize=STYLE["xtick.labelsize"], pad=-2)
         ax = made
     if not isinstance(ax, Axes3D):
         raise TypeError(
@@ -158,13 +163,14 @@ def _axes_in_space(ax: Any) -> Any:
 
 
 def _draw_ground(ax: Any, x: FloatArray, y: FloatArray, heights: FloatArray) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     colours = LinearSegmentedColormap.from_list("hills", HILLS)
     ax.plot_surface(
         *np.meshgrid(x, y),
         np.ma.masked_invalid(heights),
         cmap=colours,
+        norm=PowerNorm(0.5),  # more shades for the valleys
         rcount=len(y),
         ccount=len(x),
         linewidth=0.15,
@@ -174,9 +180,11 @@ def _draw_ground(ax: Any, x: FloatArray, y: FloatArray, heights: FloatArray) -> 
     )
 
 
-def _draw_path(ax: Any, points: FloatArray, z: FloatArray, name: str, colour: str) -> None:
+def _draw_path(
+    ax: Any, points: FloatArray, z: FloatArray, name: str, colour: str, width: float
+) -> None:
     label: dict[str, Any] = {"label": name} if name else {}
-    ax.plot(*points.T, z, color=colour, zorder=3, **label)
+    ax.plot(*points.T, z, color=colour, linewidth=width, zorder=3, **label)
     ends = np.flatnonzero(np.isfinite(z))
     if ends.size:
         first, last = ends[[0, -1]]
