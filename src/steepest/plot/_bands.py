@@ -18,6 +18,7 @@ from steepest.plot._style import (
     pictured,
     set_log,
     unused_styles,
+    whole_ticks,
 )
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def metric_bands(
                 label = name if dash == "-" else None
                 draw_band(ax, curves.at, curves.values, band, colour, dash, label)
         units = {curves.unit for bundle in bundles for curves in bundle}
+        whole_ticks(ax)
         ax.set_xlabel(units.pop() if len(units) == 1 else "iteration")
         ax.set_ylabel(f"{_axis_name(metrics)}\n({says(band, [len(group) for group in members])})")
         set_log(ax, log)

@@ -19,6 +19,7 @@ from steepest.plot._style import (
     own_axes,
     pictured,
     unused_styles,
+    whole_ticks,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def layer_bands(
         ax.set_yscale("log" if log else "linear", **({"nonpositive": "mask"} if log else {}))
         if log:
             _bound(ax)
+        whole_ticks(ax)
         ax.set_xlabel("epoch")
         ax.set_ylabel(QUANTITIES[quantity])
         ax.set_title(_layer_name(statistics, which))
@@ -146,6 +148,7 @@ def layer_rates(
         if quantity == "dead":
             top = max(0.1, float(np.nanmax(values)))
             ax.set_ylim(-0.03 * top, 1.05 * top)
+        whole_ticks(ax)
         ax.set_xlabel("epoch")
         ax.set_ylabel(RATES[quantity])
         draw_legend(ax)

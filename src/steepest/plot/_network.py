@@ -81,7 +81,7 @@ def network(
             _draw_weights(ax, left, right, matrix, largest)
         for k, layer in enumerate(layers):
             _draw_units(ax, layer, k, len(weights), names.get(k), -half - 0.45)
-        room = [0.25 + 0.055 * max(map(len, names[k] or [""])) for k in (0, len(weights))]
+        room = [0.45 + 0.045 * max(map(len, names[k] or [""])) for k in (0, len(weights))]
         ax.set_xlim(-room[0], len(weights) + room[1])
         ax.set_ylim(-half - 1.8, half + 0.3)
         _draw_key(ax, largest)

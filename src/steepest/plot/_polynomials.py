@@ -19,6 +19,7 @@ from steepest.plot._style import (
     own_axes,
     pictured,
     two_axes,
+    whole_ticks,
 )
 
 if TYPE_CHECKING:
@@ -116,9 +117,7 @@ def polynomial_degrees(
     train = vector("train_errors", train_errors, size=at.size)
     held_out = vector("validation_errors", validation_errors, size=at.size)
     ax = error_curve(at, train, held_out, name="degree", log=log, ax=ax)
-    from matplotlib.ticker import MaxNLocator
-
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    whole_ticks(ax)
     return ax
 
 

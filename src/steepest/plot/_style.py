@@ -131,6 +131,13 @@ def unused_styles(ax: Axes, n: int) -> list[tuple[str, Any]]:
     ]
 
 
+def whole_ticks(ax: Axes) -> None:
+    """Have whole numbers alone on the x-axis: it counts something."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
 def draw_line(ax: Axes, x: FloatArray, y: FloatArray, **style: Any) -> None:
     # A single point is no line: it needs a marker to be seen.
     ax.plot(x, y, marker="o" if x.size == 1 else "", **style)

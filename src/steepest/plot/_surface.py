@@ -98,8 +98,6 @@ def surface(
     if log_heights:
         ground, lifted = _logarithms(ground, lifted)
     with pictured():
-        from matplotlib.ticker import MaxNLocator
-
         space: Any = _axes_in_space(ax)
         _draw_ground(space, grid_x, grid_y, ground)
         styles = unused_styles(space, len(paths))
@@ -111,8 +109,9 @@ def surface(
             )
         space.set_xlim(*limits[0])
         space.set_ylim(*limits[1])
-        for axis in (space.xaxis, space.yaxis, space.zaxis):
-            axis.set_major_locator(MaxNLocator(4))
+        for axis, (low, high) in zip((space.xaxis, space.yaxis), limits, strict=True):
+            axis.set_ticks(_inner_ticks(low, high))
+        space.locator_params(axis="z", nbins=4)
         space.set_xlabel("$x_0$", labelpad=-2)
         space.set_ylabel("$x_1$", labelpad=-2)
         space.set_zlabel("$\\log_{10}(f - f_{low})$" if log_heights else "f", labelpad=-4)
@@ -160,6 +159,14 @@ def _axes_in_space(ax: Any) -> Any:
     # Otherwise matplotlib sorts whole artists by their distance, and a surface swallows paths.
     ax.computed_zorder = False
     return ax
+
+
+def _inner_ticks(low: float, high: float) -> FloatArray:
+    """Return round numbers between two, none at the ends: there the labels of two axes would meet."""
+    from matplotlib.ticker import MaxNLocator
+
+    ticks, room = np.asarray(MaxNLocator(5).tick_values(low, high)), 0.04 * (high - low)
+    return ticks[(ticks > low + room) & (ticks < high - room)]
 
 
 def _draw_ground(ax: Any, x: FloatArray, y: FloatArray, heights: FloatArray) -> None:
