@@ -191,7 +191,7 @@ def test_surface_lifts_the_paths_onto_the_function():
 
 def test_surface_of_logarithms_and_beyond_the_ranges():
     path = np.array([[0.5, 0.0], [9.0, 0.0], [0.25, 0.0], [np.nan, 0.0]])
-    ax = plot.surface(lambda x: x[0] ** 2, (-1, 1), (0, 1), path, "p", True, resolution=3)
+    ax = plot.surface(lambda x: x[0] ** 2 + 7, (-1, 1), (0, 1), path, "p", True, resolution=3)
     _, _, z = line_named(ax, "p").get_data_3d()
     assert_allclose(z, [np.log10(0.25), np.nan, np.log10(0.0625), np.nan])
     heights = ax.collections[0].get_array()

@@ -204,7 +204,7 @@ class Animation:
     def _repr_html_(self) -> str:
         from html import escape
 
-        width, height = (72 * size for size in self.axes.get_figure(root=True).get_size_inches())  # type: ignore[union-attr]
+        width, height = (72 * size for size in self.axes.figure.canvas.figure.get_size_inches())
         page = escape(self.to_html(72.0), quote=True)
         # A frame of its own, so that several players in one notebook don't meet.
         return (
@@ -247,7 +247,7 @@ class Animation:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from PIL import Image
 
-        figure: Any = self.axes.get_figure(root=True)
+        figure: Any = self.axes.figure.canvas.figure
         legend = self.axes.get_legend()
         moving: list[Any] = [*self.axes.get_lines(), *([legend] if legend else []), self.axes.title]
         moving.sort(key=lambda artist: artist.get_zorder())
