@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from steepest.plot._contour import (
     contour,
+    edge_of,
     legend_of_paths,
     list_of_paths,
     path_width,
@@ -116,7 +117,7 @@ class Animation:
         self,
         axes: Axes,
         paths: list[FloatArray],
-        runners: list[tuple[Any, Any]],
+        runners: list[tuple[Any, Any, Any]],
         steps: NDArray[np.int64],
         seconds: float,
     ) -> None:
@@ -137,8 +138,9 @@ class Animation:
         matplotlib.axes.Axes
         """
         step = int(self.steps[frame])
-        for points, (trail, head) in zip(self._paths, self._runners, strict=True):
-            trail.set_data(*points[: step + 1].T)
+        for points, (edge, trail, head) in zip(self._paths, self._runners, strict=True):
+            for line in (edge, trail):
+                line.set_data(*points[: step + 1].T)
             head.set_data(*points[[min(step, len(points) - 1)]].T)
         self.axes.set_title(f"step {step:,} of {int(self.steps[-1]):,}")
         return self.axes
@@ -233,7 +235,7 @@ class Animation:
 
         common = picture.quantize(COMMON_COLOURS).getpalette() or []
         ground = np.array(to_rgb(GROUND))
-        for trail, _ in self._runners:
+        for _, trail, _ in self._runners:
             for part in np.linspace(1.0, 0.0, MIXTURES, endpoint=False):
                 mixed = part * np.array(to_rgb(trail.get_color())) + (1.0 - part) * ground
                 common += [int(level) for level in np.round(255 * mixed)]
@@ -301,18 +303,19 @@ def _steps(longest: int, frames: int, spacing: str) -> NDArray[np.int64]:
         tried += 1
 
 
-def _runners(ax: Axes, paths: list[FloatArray], names: list[str]) -> list[tuple[Any, Any]]:
-    """Return for each path its trail and its head, two lines that are still empty."""
+def _runners(ax: Axes, paths: list[FloatArray], names: list[str]) -> list[tuple[Any, Any, Any]]:
+    """Return for each path its trail's edge, its trail and its head, lines that are still empty."""
     runners = []
     styles = unused_styles(ax, len(paths))
     for k, (points, name, (colour, _)) in enumerate(zip(paths, names, styles, strict=True)):
         label: dict[str, Any] = {"label": name} if name else {}
-        (trail,) = ax.plot(
-            [], [], color=colour, linewidth=path_width(k, len(paths)), zorder=3, **label
-        )
-        (head,) = ax.plot([], [], "o", color=colour, markersize=6, zorder=5)
+        width = path_width(k, len(paths))
+        (edge,) = ax.plot([], [], **edge_of(width))
+        (trail,) = ax.plot([], [], color=colour, linewidth=width, zorder=3, **label)
+        rim: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.8}
+        (head,) = ax.plot([], [], "o", color=colour, markersize=7, zorder=5, **rim)
         ax.plot(*points[0], "o", color=colour, markerfacecolor="white", markersize=5, zorder=4)
-        runners.append((trail, head))
+        runners.append((edge, trail, head))
     return runners
 
 

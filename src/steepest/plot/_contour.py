@@ -184,9 +184,18 @@ def path_width(k: int, n: int) -> float:
     return 1.2 + min(1.0 * (n - 1 - k), 4.0)
 
 
+def edge_of(width: float) -> dict[str, Any]:
+    """Return the look of a path's white edge, which lies below all paths.
+
+    To some people some of the colours are as grey as the hills.
+    """
+    return {"color": "white", "linewidth": width + 1.4, "alpha": 0.8, "zorder": 2.6}
+
+
 def draw_path(ax: Axes, points: FloatArray, name: str, colour: str, width: float) -> None:
     dots = "." if len(points) <= 200 else ""  # more of them would only thicken the line
     label: dict[str, Any] = {"label": name} if name else {}
+    ax.plot(*points.T, **edge_of(width))
     ax.plot(*points.T, marker=dots, color=colour, linewidth=width, zorder=3, **label)
     ends = points[np.isfinite(points).all(axis=1)]  # a descent that diverged may end in nan
     if len(ends):

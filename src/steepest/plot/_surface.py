@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from steepest.plot._contour import (
     DECADES,
     HILLS,
+    edge_of,
     heights_of,
     legend_of_paths,
     list_of_paths,
@@ -191,6 +192,7 @@ def _draw_path(
     ax: Any, points: FloatArray, z: FloatArray, name: str, colour: str, width: float
 ) -> None:
     label: dict[str, Any] = {"label": name} if name else {}
+    ax.plot(*points.T, z, **edge_of(width))
     ax.plot(*points.T, z, color=colour, linewidth=width, zorder=3, **label)
     ends = np.flatnonzero(np.isfinite(z))
     if ends.size:
