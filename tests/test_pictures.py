@@ -435,6 +435,29 @@ def test_layer_rates_and_the_board(trained):
     assert (plot.layer_statistics(statistics, axes) == axes).all()
 
 
+def test_layers_that_stand_still_are_drawn_too():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(20, 3))
+    model, statistics = (
+        st.MLPRegressor(hidden_layer_sizes=(4,), random_state=0),
+        LayerStatistics(X, X[:, 0]),
+    )
+    for _ in range(3):
+        model.partial_fit(X, X[:, 0])
+        model.coefs_[0] = np.ones((3, 4))  # as if it were frozen
+        statistics.record(model)
+    board = plot.layer_statistics(statistics)
+    moving = statistics.updates[1][1:]
+    for ax in board[2]:
+        low, high = ax.get_ylim()
+        assert ax.get_yscale() == "log"
+        assert moving.min() / 2 < low < moving.min() < moving.max() < high < 2 * moving.max()
+    board[0, 0].figure.canvas.draw()
+    still = plot.layer_bands(statistics, "updates", 0)
+    assert still.get_yscale() == "linear"
+    assert_array_equal(line_named(still, "median").get_ydata(), [np.nan, 0, 0])
+
+
 def test_layers_refuse(trained):
     statistics = trained.statistics
     with pytest.raises(TypeError, match=r"statistics must be steepest.recording.LayerStatistics"):

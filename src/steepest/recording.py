@@ -154,7 +154,7 @@ class LayerStatistics(Recorder):
     r"""Quantiles of each layer's activations, gradients and updates, at the start and after each epoch.
 
     A callback; see the module. Each record costs a pass forward and one backward over the rows that it looks
-    at: give a few hundred of them where there are many.
+    at: give a few hundred of them where there are many. Each row counts once, whatever its sample weight.
 
     Parameters
     ----------

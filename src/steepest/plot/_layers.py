@@ -43,7 +43,7 @@ def layer_bands(
 
     Bands reach from the lowest quantile to the highest, the next within them, and so on; the median, or what is
     in the middle, is the line. The legend says which. A logarithmic axis shows six decades at most: what is lower,
-    such as the gradients of inputs that are always 0, leaves the view.
+    such as the gradients of inputs that are always 0, leaves the view, and so does 0 itself.
 
     Parameters
     ----------
@@ -54,8 +54,7 @@ def layer_bands(
     layer : int
         Of weights, from 0.
     log : bool, optional
-        Logarithmic axis. Default: for gradients and updates, where the median is never 0. What is 0 is
-        left out there.
+        Logarithmic axis. Default: for gradients and updates, where the median is never 0.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a new figure.
 
@@ -83,9 +82,8 @@ def layer_bands(
         _draw_quantiles(ax, by_layer[which], statistics.quantiles, COLOURS[0])
         if log is None:
             log = quantity != "activations" and _has_logarithms(by_layer[which])
-        ax.set_yscale("log" if log else "linear", **({"nonpositive": "mask"} if log else {}))
-        if log:
-            _bound(ax)
+        ax.set_ylim(_view(by_layer[which], log))
+        ax.set_yscale("log" if log else "linear")  # a band down to 0 reaches beyond the view
         whole_ticks(ax)
         ax.set_xlabel("epoch")
         ax.set_ylabel(QUANTITIES[quantity])
@@ -189,16 +187,18 @@ def layer_statistics(
     with pictured():
         board = grid_of_axes(axes, len(QUANTITIES), layers)
     for row, quantity in zip(board, QUANTITIES, strict=True):
-        log = quantity != "activations" and all(map(_has_logarithms, getattr(statistics, quantity)))
+        by_layer = getattr(statistics, quantity)
+        log = quantity != "activations" and any(map(_has_logarithms, by_layer))
         for layer, ax in enumerate(row):
             layer_bands(statistics, quantity, layer, log, ax)
+            ax.set_ylim(_view(np.concatenate(by_layer), log))
     with pictured():
         _tidy(board)
     return board
 
 
 def _tidy(board: NDArray[Any]) -> None:
-    """Say on the board what holds for all of it once only, and give a row one view."""
+    """Say on the board what holds for all of it once only."""
     for ax in board.ravel():
         ax.get_legend().remove()
         ax.set_xlim(board[0, 0].get_xlim())
@@ -208,12 +208,8 @@ def _tidy(board: NDArray[Any]) -> None:
         ax.set_xlabel("")
     for ax in board[1:].ravel():
         ax.set_title("")
-    for row in board:
-        lows, highs = zip(*(ax.get_ylim() for ax in row), strict=True)
-        for ax in row:
-            ax.set_ylim(min(lows), max(highs))
-        for ax in row[1:]:
-            ax.set_ylabel("")
+    for ax in board[:, 1:].ravel():
+        ax.set_ylabel("")
 
 
 def _require_statistics(statistics: Any) -> None:
@@ -240,9 +236,18 @@ def _draw_quantiles(
         draw_line(ax, at, values[:, pairs], color=DATA_COLOUR, label=name)
 
 
-def _bound(ax: Axes) -> None:
-    low, high = ax.get_ylim()
-    ax.set_ylim(bottom=max(low, high * 10.0**-DECADES))
+def _view(values: FloatArray, log: bool) -> tuple[float, float]:
+    """Return the limits of an axis that shows all values, as far as a logarithmic one can."""
+    shown = values[np.isfinite(values) & ((values > 0) | (not log))]
+    if shown.size == 0:
+        return (0.1, 1.0) if log else (-1.0, 1.0)
+    low, high = float(shown.min()), float(shown.max())
+    if log:
+        low = max(low, high * 10.0**-DECADES)
+        margin = max((high / low) ** 0.05, 1.1)
+        return low / margin, high * margin
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin
 
 
 def _has_logarithms(values: FloatArray) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest.plot._contour import contour, draw_path, legend_of_paths
-from steepest.plot._read import FloatArray, interval, require_callable
+from steepest.plot._read import FloatArray, around, interval, require_callable
 from steepest.plot._style import COLOURS, DATA_COLOUR, draw_legend, pictured
 
 if TYPE_CHECKING:
@@ -74,16 +74,13 @@ def loss_plane(
     if not isinstance(plane, Plane):
         raise TypeError(f"plane must be a steepest.landscape.Plane; got {type(plane).__name__}")
     points = None if path is None else plane.project(path)
-    ranges = [
-        _around(None if points is None else points[:, k])
-        if given is None
-        else interval(name, given)
-        for k, (name, given) in enumerate((("x_range", x_range), ("y_range", y_range)))
-    ]
+    shown = [(-1.0, 1.0)] * 2 if points is None else [around(column, 0.2) for column in points.T]
+    x_range = shown[0] if x_range is None else interval("x_range", x_range)
+    y_range = shown[1] if y_range is None else interval("y_range", y_range)
     ax = contour(
         plane.restrict(loss),
-        ranges[0],
-        ranges[1],
+        x_range,
+        y_range,
         levels=levels,
         log_levels=log_levels,
         ax=ax,
@@ -103,14 +100,6 @@ def loss_plane(
             draw_path(ax, points, name, COLOURS[0], width=1.5)
             legend_of_paths(ax, True, above=True)
     return ax
-
-
-def _around(values: FloatArray | None) -> tuple[float, float]:
-    if values is None:
-        return -1.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    room = 0.2 * (high - low) or 1.0
-    return low - room, high + room
 
 
 def _write_levels(ax: Axes) -> None:

@@ -45,6 +45,13 @@ def interval(name: str, value: Any) -> tuple[float, float]:
     return low, high
 
 
+def around(values: FloatArray, share: float) -> tuple[float, float]:
+    """Return the ends of the values' range, further apart by a share of it on both sides."""
+    low, high = float(values.min()), float(values.max())
+    room = share * (high - low) or 1.0
+    return low - room, high + room
+
+
 def at_least(name: str, value: int, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} must be an integer, at least {least}; got {value!r}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steepest.plot._read import FloatArray, at_least, interval, require_predict
+from steepest.plot._read import FloatArray, around, at_least, interval, require_predict
 from steepest.plot._style import COLOURS, DATA_COLOUR, draw_legend, own_axes, pictured
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def decision_regions(
     classes = _classes(model)
     points, members = _data(X, y, classes)
     limits = [
-        _around(points[:, k]) if given is None else interval(name, given)
+        around(points[:, k], 0.1) if given is None else interval(name, given)
         for k, (name, given) in enumerate((("x_range", x_range), ("y_range", y_range)))
     ]
     side = at_least("resolution", resolution, 2)
@@ -129,12 +129,6 @@ def _data(X: Any, y: Any, classes: NDArray[Any]) -> tuple[FloatArray, NDArray[np
         raise ValueError(f"y must hold classes of the model; {strangers[0]!r} is none")
     members = np.array([known[label] for label in labels.tolist()], dtype=np.intp)
     return points.astype(np.float64, copy=False), members
-
-
-def _around(values: FloatArray) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    room = 0.1 * (high - low) or 1.0
-    return low - room, high + room
 
 
 def _shares(
