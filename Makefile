@@ -1,6 +1,7 @@
 # Everything runs in virtual environments that make creates; nothing else needs setting up.
 #
 #   make demo       train on digits and diabetes beside scikit-learn, print the table, write pictures to demo/
+#   make pictures   what gradient descent looks like, on real runs: to demo/, and README's to benchmarks/results/
 #   make nist       correct digits on NIST's certified regressions
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
 #   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
@@ -19,7 +20,8 @@ SOURCES := $(shell find csrc -type f) CMakeLists.txt pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 
-.PHONY: demo nist test lint check bench bench-loops bench-peers bench-minimize bench-smoke parity sanitize dist format clean
+.PHONY: demo pictures nist test lint check bench bench-loops bench-peers bench-minimize bench-smoke parity sanitize \
+	dist format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +42,9 @@ $(VENV)/.installed: $(SOURCES) $(VENV)/.tools
 demo: $(VENV)/.installed
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/bases.py
+
+pictures: $(VENV)/.installed
+	$(BIN)/python benchmarks/pictures.py
 
 nist: $(VENV)/.installed
 	$(BIN)/python benchmarks/certified.py
