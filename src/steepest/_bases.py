@@ -78,10 +78,10 @@ def to_monomial(
     values = exactly(coefficients)
     if rest is not None:
         values = [value + more for value, more in zip(values, exactly(rest), strict=True)]
-    in_u = _in_powers(values, a, b, c)
+    in_u = in_powers(values, a, b, c)
     middle, half = (Fraction(part) for part in domain_map(domain))
     if half == 0:  # one point, mapped onto 0: only the value there is known
-        return np.array([_rounded(in_u[0]), *([0.0] * (n - 1))])
+        return np.array([rounded(in_u[0]), *([0.0] * (n - 1))])
     # Horner's rule for sum_j d_j half^(n-1-j) (x - middle)^j, all of dyadic numbers; the division comes last.
     in_x = [Fraction(0)] * n
     power = Fraction(1)
@@ -92,10 +92,10 @@ def to_monomial(
         ]
         power *= half
     scale = half ** (n - 1)
-    return np.array([_rounded(value / scale) for value in in_x])
+    return np.array([rounded(value / scale) for value in in_x])
 
 
-def _in_powers(
+def in_powers(
     values: list[Fraction], a: list[Fraction], b: list[Fraction], c: list[Fraction]
 ) -> list[Fraction]:
     """Return the coefficients of u^j in sum_k values_k p_k(u), by Clenshaw's recurrence.
@@ -126,7 +126,8 @@ def two_floats(value: Fraction) -> tuple[float, float]:
     return high, float(value - Fraction(high))
 
 
-def _rounded(value: Fraction) -> float:
+def rounded(value: Fraction) -> float:
+    """Return the nearest float, infinity beyond the largest."""
     try:
         return float(value)
     except OverflowError:  # powers of x where the range is tiny

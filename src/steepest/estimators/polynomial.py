@@ -1,4 +1,4 @@
-"""Polynomial regression in one variable, by gradient descent."""
+"""Polynomial regression in one variable or several, by gradient descent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,25 @@ from typing import Any
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
-from steepest import kernels
-from steepest._bases import BASES, Basis, explicit_recurrence, to_monomial, to_unit
-from steepest._validate import Array, check_choice, check_finite, check_integer, check_range
+from steepest import _native, kernels
+from steepest._bases import BASES, Basis, domain_map, to_monomial, to_unit
+from steepest._products import (
+    count_terms,
+    powers_of_terms,
+    products_to_monomial,
+    table_of_terms,
+    term_names,
+)
+from steepest._validate import (
+    FLOATS,
+    Array,
+    check_choice,
+    check_finite,
+    check_flag,
+    check_integer,
+    check_range,
+    plain,
+)
 from steepest.estimators.base import (
     about_validation_data,
     check_inputs,
@@ -44,7 +60,9 @@ from steepest.estimators.polynomial_fit import (
     points_descent,
     unit_of_targets,
 )
+from steepest.estimators.polynomial_products import ProductPoints, ProductUnits
 from steepest.estimators.quadratic import (
+    MOST_FEATURES,
     default_optimizer,
     is_automatic,
     moments_are_faster,
@@ -54,8 +72,10 @@ from steepest.optimizers import Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
-# Points, the range of x, the size of y, and whether y was given as (n, K).
-MeasuredPoints = tuple[Points, tuple[float, float], float, bool]
+# Points, the range of x or of each feature, the size of y, and whether y was given as (n, K).
+MeasuredPoints = tuple[Any, Any, float, bool]
+
+MOST_POWERS = 2**27  # entries of powers_: 1 GiB
 
 
 class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixin, ConvexModel):
@@ -141,7 +161,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     coef_rest_: Array
     basis_: str
     recurrence_: Array
-    domain_: tuple[float, float]
+    powers_: Array
+    domain_: Any
 
     def __init__(
         self,
@@ -165,6 +186,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         n_threads: int | None = None,
         l1_ratio: float = 0.0,
         scoring: Any = None,
+        interaction_order: int | None = None,
+        interaction_only: bool = False,
     ) -> None:
         self.degree = degree
         self.basis = basis
@@ -185,6 +208,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         self.n_threads = n_threads
         self.l1_ratio = l1_ratio
         self.scoring = scoring
+        self.interaction_order = interaction_order
+        self.interaction_only = interaction_only
 
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, validation_data: Any = None
@@ -243,7 +268,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             measured = self._data(X, y, sample_weight, reset=not hasattr(self, "coef_"))
             result = self._passes(
                 epochs,
-                ("coef_", "basis_", "recurrence_", "domain_"),
+                ("coef_", "basis_", "recurrence_", "domain_", "powers_", "mixing_"),
                 lambda step: step._fit(
                     measured, None, Watch(step, X, y, whole_fit=False), one_pass=True
                 ),
@@ -258,43 +283,40 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         watch: Watch,
         one_pass: bool = False,
     ) -> dict[str, Any]:
-        degree = check_integer("degree", self.degree, low=0)
         basis = check_choice("basis", self.basis, BASES)
         (l1, l2), loss = self._penalty(), check_loss(self.loss, RegressionLoss)
         data, extent, y_size, multi = measured
-        outputs = data.y.shape[1]
-        domain = (getattr(self, "domain_", None) if self.warm_start else None) or extent
+        rows, outputs = data.y.shape
         y_scale = unit_of_targets(loss, y_size, one_pass)
-        full = self._is_full_batch(data.x.size)
+        full = self._is_full_batch(rows)
+        least_squares = isinstance(loss, SquaredError)
+        automatic = self.optimizer is None and is_automatic(self.learning_rate)
         exact = (
-            isinstance(loss, SquaredError)
+            least_squares
             and full
             and not (one_pass or l1 or l2)
-            and is_below_float64(self.tol, data.x[:, None])
+            and is_below_float64(self.tol, data.x.reshape(rows, -1))
         )
         l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale
         l2 *= y_scale ** (2 - loss.degree)
-        theta = self._start(data, basis, y_scale, loss)
+        powers = self._powers(automatic or exact or basis == "orthonormal")
+        theta = self._start(data, basis, powers, y_scale, loss)
+        domain = self.domain_ if self.warm_start and hasattr(self, "domain_") else extent
         n_threads = check_threads(self.n_threads)
-        units = Units("chebyshev", degree, domain, y_scale, exact)
-        units = replace(units, basis=self._basis(basis, data, units, n_threads))
+        units = self._units(basis, powers, data, domain, y_scale, exact, n_threads)
         held_out = None
         if validation_data is not None:
             held_out = self._held_out(validation_data, outputs)
             watch.validate_on(*validation_data)
 
-        least_squares = isinstance(loss, SquaredError)
-        automatic = self.optimizer is None and is_automatic(self.learning_rate)
-        measuring = 0.0 if automatic else 10.0 * (degree + 1) * outputs
+        measuring = 0.0 if automatic else units.measuring(outputs)
         by_moments = (
             least_squares
             and full
             and (
                 exact
                 or (basis == "orthonormal" and not one_pass)  # there they are, and exact
-                or moments_are_faster(
-                    data.x.size, degree + 1, outputs, self._most_steps(), measuring
-                )
+                or moments_are_faster(rows, units.n_terms, outputs, self._most_steps(), measuring)
             )
         )
         moments = None
@@ -302,22 +324,22 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             moments = data.moments(units, n_threads)
             by_moments &= moments.finite()
         optimizer = self.optimizer or self._default_optimizer(
-            loss, moments, outputs, y_size / y_scale, (l1, l2), full, one_pass
+            loss, moments, units.n_terms, outputs, y_size / y_scale, (l1, l2), full, one_pass
         )
-        config = self._descent_config(optimizer, data.x[:, None], validated=held_out is not None)
+        columns = data.x.reshape(rows, -1)
+        config = self._descent_config(optimizer, columns, validated=held_out is not None)
         if automatic and loss.curvature is None and not one_pass:
-            tolerance = gradient_tolerance(self.tol, data.x[:, None])
+            tolerance = gradient_tolerance(self.tol, columns)
             config = halving(config, optimizer.learning_rate, tolerance, full)
 
         rest = np.zeros_like(theta)
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
-            coef = y_scale * coefficients(parameters, (outputs, degree + 1))
+            coef = y_scale * coefficients(parameters, theta.shape)
             left_off = y_scale * rest
             return {
-                "domain_": domain,
+                **units.fitted(),
                 "basis_": basis,
-                "recurrence_": np.array(explicit_recurrence(units.basis, degree)),
                 "coef_": coef if multi else coef[0],
                 "coef_rest_": left_off if multi else left_off[0],
                 "n_iter_": max(epochs, 1),
@@ -330,9 +352,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             validation = None if held_out is None else held_out.moments(units, n_threads)
             result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
             if exact and not config["restore_best"]:
-                rest = refine(
-                    theta, optimizer, moments, validation, data.x.size, self.tol, config, result
-                )
+                rest = refine(theta, optimizer, moments, validation, rows, self.tol, config, result)
         else:
             result = points_descent(
                 theta, units, loss, optimizer, data, held_out, (l1, l2), config, hook
@@ -345,6 +365,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         self,
         loss: RegressionLoss,
         moments: Any,
+        n_terms: int,
         outputs: int,
         y_size: float,
         penalty: tuple[float, float],
@@ -366,10 +387,9 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 one_pass,
                 l1=l1,
             )
-        count = int(self.degree) + 1
 
         def size() -> float:
-            typical = math.sqrt(count / (0.5 * outputs * trace(0.0)))
+            typical = math.sqrt(n_terms / (0.5 * outputs * trace(0.0)))
             return typical if isinstance(loss, Poisson) else typical * (y_size or 1.0)
 
         return optimizer_of_loss(
@@ -382,9 +402,63 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             one_pass,
         )
 
-    def _start(self, data: Points, basis: str, y_scale: float, loss: RegressionLoss) -> Array:
-        """Return the coefficients (K, degree + 1) to start from."""
-        shape = data.y.shape[1], int(self.degree) + 1
+    def _powers(self, by_moments: bool) -> Array:
+        """Return the powers of the terms, (n_terms, n_features), or raise if there are too many.
+
+        ``by_moments``: whether the fit needs the products of all terms.
+        """
+        degree = check_integer("degree", self.degree, low=0)
+        order, only, d = self.interaction_order, self.interaction_only, self.n_features_in_
+        order = None if order is None else check_integer("interaction_order", order, low=1)
+        terms = count_terms(d, degree, order, check_flag("interaction_only", only))
+        if d == 1:
+            return np.arange(terms)[:, None]
+        fewer = "lower degree, or set interaction_order or interaction_only"
+        if terms * d > MOST_POWERS:
+            raise ValueError(
+                f"degree={degree} of {d} features has {terms:,} terms, whose powers alone would take "
+                f"{8 * terms * d / 2**30:,.3g} GiB; {fewer}"
+            )
+        if by_moments and terms > MOST_FEATURES:
+            raise ValueError(
+                f"degree={degree} of {d} features has {terms:,} terms, whose products would take "
+                f"{16 * terms**2 / 2**30:,.3g} GiB; the limit is {MOST_FEATURES:,} terms. {fewer.capitalize()}; or "
+                'choose another basis than "orthonormal" and give an optimizer, which needs no products'
+            )
+        return powers_of_terms(d, degree, order, only)
+
+    def _units(
+        self,
+        basis: str,
+        powers: Array,
+        data: Any,
+        domain: Any,
+        y_scale: float,
+        exact: bool,
+        n_threads: int,
+    ) -> Any:
+        """Return what the fit's coefficients belong to, which with ``warm_start`` the first data decide."""
+        known = self.warm_start and hasattr(self, "recurrence_")
+        if isinstance(data, ProductPoints):
+            start = "chebyshev" if basis == "orthonormal" else basis
+            products = ProductUnits.of(powers, start, domain, y_scale)
+            if basis != "orthonormal":
+                return products
+            if known:
+                return replace(products, recurrences=self.recurrence_, mixing=self.mixing_)
+            return data.orthonormal(products, self._feature_names(), n_threads)
+        units = Units("chebyshev", len(powers) - 1, domain, y_scale, exact)
+        if basis != "orthonormal":
+            return replace(units, basis=basis)
+        return replace(
+            units, basis=fitted_basis(self) if known else data.orthonormal_basis(units, n_threads)
+        )
+
+    def _start(
+        self, data: Any, basis: str, powers: Array, y_scale: float, loss: RegressionLoss
+    ) -> Array:
+        """Return the coefficients (K, n_terms) to start from."""
+        shape = data.y.shape[1], len(powers)
         if not (self.warm_start and hasattr(self, "coef_")):
             theta = np.zeros(shape)
             if isinstance(loss, Poisson):  # the logarithm of the mean
@@ -392,10 +466,16 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 theta[mean > 0, 0] = np.log(mean[mean > 0])
             return theta
         coef = np.atleast_2d(self.coef_)
-        if coef.shape != shape:
+        one = powers.shape[1] == 1 and np.ndim(self.domain_) == 1
+        if coef.shape != shape and one:
             raise ValueError(
                 f"partial_fit and warm_start go on from coef_ of degree {coef.shape[1] - 1} and of "
                 f"{coef.shape[0]} targets, but degree is {self.degree} and y has {shape[0]}"
+            )
+        if coef.shape != shape or not (one or np.array_equal(powers, self.powers_)):
+            raise ValueError(
+                f"partial_fit and warm_start go on from coef_ of the {coef.shape[1]} terms powers_ and of "
+                f"{coef.shape[0]} targets, but the terms would be {shape[1]} others and y has {shape[0]}"
             )
         if getattr(self, "basis_", basis) != basis:
             raise ValueError(
@@ -404,35 +484,63 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             )
         return np.asarray(coef / y_scale)
 
-    def _basis(self, basis: str, data: Points, units: Units, n_threads: int) -> Basis:
-        """Return the basis as polynomials are computed in it: a word, or the recurrence of the first data."""
-        if basis != "orthonormal":
-            return basis
-        if self.warm_start and hasattr(self, "recurrence_"):
-            return fitted_basis(self)
-        return data.orthonormal_basis(units, n_threads)
-
     @property
     def monomial_coef_(self) -> Array:
         """The coefficients in powers of x, lowest power first."""
-        rows = [
-            to_monomial(coef, fitted_basis(self), self.domain_, rest)
-            for coef, rest in zip(
-                np.atleast_2d(self.coef_), np.atleast_2d(self.coef_rest_), strict=True
-            )
-        ]
+        both = zip(np.atleast_2d(self.coef_), np.atleast_2d(self.coef_rest_), strict=True)
+        if self.n_features_in_ > 1:
+            units = self._fitted_products()
+            rows = [
+                products_to_monomial(
+                    *(coef, rest, units.powers, units.recurrences, units.domain, units.mixing)
+                )
+                for coef, rest in both
+            ]
+        else:
+            basis = fitted_basis(self)
+            rows = [to_monomial(coef, basis, self.domain_, rest) for coef, rest in both]
         return rows[0] if self.coef_.ndim == 1 else np.array(rows)
+
+    def get_term_names(self, input_features: Any = None) -> Array:
+        """Return the names of the terms, in the order of ``coef_``, as scikit-learn's PolynomialFeatures has them.
+
+        Parameters
+        ----------
+        input_features : sequence of str, optional
+            Names of the features; by default those in the data that were fitted, or "x0", "x1" ...
+
+        Returns
+        -------
+        array of str objects, (n_terms,)
+            Such as "1", "x0", "x0^2", "x0 x1": what the entries of ``monomial_coef_`` are multiplied by. Those of
+            ``coef_`` are multiplied by products of polynomials of these degrees.
+        """
+        require_fitted(self)
+        names = self._feature_names() if input_features is None else [*map(str, input_features)]
+        if len(names) != self.n_features_in_:
+            raise ValueError(
+                f"input_features must be {self.n_features_in_} names, but are {len(names)}"
+            )
+        return np.array(term_names(self.powers_, names), dtype=object)
+
+    def _feature_names(self) -> list[str]:
+        numbered = [f"x{j}" for j in range(self.n_features_in_)]
+        return [*map(str, getattr(self, "feature_names_in_", numbered))]
 
     def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
         """Return the points, and what is known of them."""
-        x = self._points(X, reset=reset)
-        low, high, _ = check_range("X", x[:, None])
-        target, multi = check_targets(y, x.size, x.dtype, finite=False)
+        inputs = self._inputs(X, reset=reset)
+        low, high, _ = check_range("X", inputs)
+        target, multi = check_targets(y, len(inputs), inputs.dtype, finite=False)
         _, _, size = check_range("y", target[:, 0] if target.shape[1] == 1 else target)
         check_range_of_targets(check_loss(self.loss, RegressionLoss), target)
-        return Points(x, target, check_weights(sample_weight, x)), (low, high), size, multi
+        weights = check_weights(sample_weight, inputs)
+        if inputs.shape[1] == 1:
+            return Points(inputs.reshape(-1), target, weights), (low, high), size, multi
+        extent = np.stack([inputs.min(axis=0), inputs.max(axis=0)], axis=1).astype(np.float64)
+        return ProductPoints(inputs, target, weights), extent, size, multi
 
-    def _held_out(self, data: Any, outputs: int) -> Points:
+    def _held_out(self, data: Any, outputs: int) -> Any:
         with about_validation_data():
             points, _, _, _ = self._data(*validation_parts(data), reset=False)
         if points.y.shape[1] != outputs:
@@ -441,53 +549,92 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             )
         return points
 
-    def _points(self, X: Any, *, reset: bool) -> Array:
+    def _inputs(self, X: Any, *, reset: bool) -> Array:
         if np.ndim(X) == 1:  # an array, a list or a column of a table
             X = np.asarray(X)[:, None]
-        inputs = check_inputs(self, X, reset=reset, finite=False)
-        if inputs.shape[1] != 1:
-            raise ValueError(
-                f"X must have one feature, shape (n, 1) or (n,), but has shape {inputs.shape}; "
-                "polynomials here are of one variable"
-            )
-        return np.ascontiguousarray(inputs[:, 0])
+        inputs: Array = check_inputs(self, X, reset=reset, finite=False)
+        return inputs
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
         return tags
 
     def predict(self, X: Any) -> Array:
-        """Return the polynomial's values, or for "poisson" their exp, (n,) or (n, K), for X (n, 1) or (n,)."""
+        """Return the polynomial's values, or for "poisson" their exp.
+
+        Parameters
+        ----------
+        X : array, (n, n_features), or (n,) for one feature
+
+        Returns
+        -------
+        array, (n,) or (n, K)
+            In X's dtype.
+        """
         require_fitted(self)
-        x = self._points(X, reset=False)
-        check_finite("X", x[:, None])
-        u = to_unit(x.astype(np.float64), self.domain_)
-        basis = fitted_basis(self)
-        values = [kernels.polynomial_predict(c, u, basis) for c in np.atleast_2d(self.coef_)]
-        prediction = values[0] if self.coef_.ndim == 1 else np.stack(values, axis=1)
+        inputs = self._inputs(X, reset=False)
+        check_finite("X", inputs)
+        if self.n_features_in_ > 1:
+            values = self._of_products(_native.core.product_predict, inputs)
+        else:
+            u, basis = to_unit(inputs[:, 0].astype(np.float64), self.domain_), fitted_basis(self)
+            each = [kernels.polynomial_predict(c, u, basis) for c in np.atleast_2d(self.coef_)]
+            values = each[0][:, None] if len(each) == 1 else np.stack(each, axis=1)
+        prediction = values[:, 0] if self.coef_.ndim == 1 else values
         if activation_of_fitted(self) == "exp":
             prediction = np.exp(prediction)
-        return prediction.astype(x.dtype)
+        return prediction.astype(inputs.dtype)
 
     def input_gradient(self, X: Any) -> Array:
-        """Return the slopes of the prediction, (n, 1) or (n, K, 1), for X of shape (n, 1) or (n,), in X's dtype."""
+        """Return the derivatives of the prediction by the inputs.
+
+        Parameters
+        ----------
+        X : array, (n, n_features), or (n,) for one feature
+
+        Returns
+        -------
+        array, (n, n_features) for one target, (n, K, n_features) for several
+            In X's dtype.
+        """
         require_fitted(self)
-        x = self._points(X, reset=False)
-        check_finite("X", x[:, None])
-        slopes = [
-            polynomial_slope(c, fitted_basis(self), self.domain_, x)
-            for c in np.atleast_2d(self.coef_)
-        ]
-        gradient = slopes[0] if self.coef_.ndim == 1 else np.stack(slopes, axis=1)
+        inputs = self._inputs(X, reset=False)
+        check_finite("X", inputs)
+        if self.n_features_in_ > 1:
+            slopes = self._of_products(_native.core.product_slopes, inputs)
+            half = np.array([domain_map((low, high))[1] for low, high in self.domain_])
+            slopes /= np.where(half > 0, half, np.inf)
+        else:
+            basis, x = fitted_basis(self), inputs[:, 0]
+            each = [polynomial_slope(c, basis, self.domain_, x) for c in np.atleast_2d(self.coef_)]
+            slopes = np.stack(each, axis=1)[..., None]
+        gradient = slopes[:, 0] if self.coef_.ndim == 1 else slopes
         if activation_of_fitted(self) == "exp":
-            gradient = gradient * self.predict(X)
-        return gradient[..., None].astype(x.dtype)
+            gradient = gradient * self.predict(X)[..., None]
+        return gradient.astype(inputs.dtype)
+
+    def _fitted_products(self) -> ProductUnits:
+        """Return what the coefficients of a polynomial of several variables belong to."""
+        powers, mixing = self.powers_, getattr(self, "mixing_", None)
+        table = table_of_terms(powers)
+        return ProductUnits(powers, self.recurrence_, self.domain_, 1.0, mixing, table)
+
+    def _of_products(self, function: Any, inputs: Array) -> Array:
+        """Return what a function of the core says of the coefficients and the terms at points, in float64."""
+        units = self._fitted_products()
+        coef = np.ascontiguousarray(np.atleast_2d(self.coef_), dtype=np.float64)
+        if units.mixing is not None:  # of the products that were mixed: one sum for all points
+            coef = np.array([(row[:, None] * units.mixing).sum(axis=0) for row in coef])
+        points = plain(inputs, FLOATS[1])
+        result: Array = function(
+            coef, units.inputs(points, mixed=False).as_tuple(), check_threads(self.n_threads)
+        )
+        return result
 
 
 def fitted_basis(model: Any) -> Basis:
-    """Return the basis of a fitted polynomial as the core computes it: a word, or the recurrence (a, b, c)."""
+    """Return the basis of a fitted polynomial of one variable as the core computes it: a word, or (a, b, c)."""
     if model.basis_ != "orthonormal":
         return str(model.basis_)
     a, b, c = model.recurrence_
