@@ -30,6 +30,7 @@ from steepest._validate import (
     plain,
 )
 from steepest.estimators.base import (
+    Data,
     about_validation_data,
     check_inputs,
     check_targets,
@@ -65,10 +66,12 @@ from steepest.estimators.quadratic import (
     MOST_FEATURES,
     default_optimizer,
     is_automatic,
+    largest_curvature,
     moments_are_faster,
+    nesterov,
 )
 from steepest.losses import Poisson, RegressionLoss, SquaredError, check_loss
-from steepest.optimizers import Optimizer
+from steepest.optimizers import SGD, Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
@@ -79,10 +82,11 @@ MOST_POWERS = 2**27  # entries of powers_: 1 GiB
 
 
 class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixin, ConvexModel):
-    r"""A polynomial of one variable by gradient descent: least squares or another loss, without a design matrix.
+    r"""A polynomial by gradient descent: least squares or another loss, without a design matrix.
 
-    The data's range, ``domain_``, is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The
-    objective, reported in ``loss_curve_`` and differentiated, is
+    Of one variable; several, with interactions, are the subject of the last part. The data's range, ``domain_``,
+    is mapped onto [-1, 1], where the basis polynomials :math:`p_k` live. The objective, reported in
+    ``loss_curve_`` and differentiated, is
 
     .. math:: J = \frac{1}{NK} \sum_{ij} s_i\, l\Bigl(\sum_k c_{jk}\, p_k(u(x_i)),\, y_{ij}\Bigr)
               + \alpha \sum_{j,\,k\ge1} \left( \rho\, |c_{jk}| + \frac{1 - \rho}{2} c_{jk}^2 \right)
@@ -108,36 +112,70 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     there), and in the orthonormal basis, they are those of the points as they are, not of points that are rounded
     to [-1, 1], and steps are made from them in every shape.
 
+    **Several features.** The terms are products of polynomials of one feature each,
+
+    .. math:: \phi_t = \prod_j p_{a_{tj}}(u_j(x_j)), \qquad \sum_j a_{tj} \le \text{degree},
+
+    those of scikit-learn's PolynomialFeatures in its order; ``interaction_order`` and ``interaction_only`` leave
+    some out. Each feature has its own range. The objective is the same with :math:`\phi_t` in place of :math:`p_k`.
+    Terms, rounded to float64, are made of the rows as they are read, a group of these at a time, and never all.
+    Moments are all products of two of up to 4096 terms; beyond, "auto" measures only the largest curvature, as
+    :class:`LinearRegression` does.
+
+    Products of polynomials that are orthonormal on each feature's values are so together only if the features are
+    independent in the data. The basis ``"orthonormal"`` is therefore made of them by Gram and Schmidt's
+    procedure, in their order and with moments for scalar products:
+
+    .. math:: q_t = \sum_{s \le t} M_{ts}\, \phi_s, \qquad \frac1N \sum_i s_i\, q_t(x_i)\, q_s(x_i) = \delta_{ts}.
+
+    Descent converges at once, as of one feature. The data are read first for the features, then for the products.
+    A row of a mini-batch takes a time that grows with the square of the number of terms; of a prediction it does
+    not, since M goes into the coefficients. (Brubeck, Nakatsukasa and Trefethen orthogonalise a variable times an
+    earlier polynomial, for which all terms up to a degree must be there; here some may be left out.)
+
     Parameters
     ----------
     degree : int, default 3
-        Highest power, at least 0.
+        Highest power, or the largest sum of a term's powers; at least 0.
     basis : {"chebyshev", "legendre", "monomial", "orthonormal"}, default "chebyshev"
-        :math:`p_k`. The orthonormal one needs more than ``degree`` different points. With ``warm_start`` and
-        ``partial_fit`` the first data decide it, as they decide ``domain_``.
+        :math:`p_k`. The orthonormal one needs more than ``degree`` different points; of several features, points
+        that tell all terms apart. With ``warm_start`` and ``partial_fit`` the first data decide it, as they decide
+        ``domain_``.
     loss, learning_rate, optimizer, schedule, stop, batch_size, shuffle, max_epochs, tol, warm_start, random_state
         As in :class:`LinearRegression`.
     alpha : float, default 0
         Strength of the penalty on all coefficients but the constant's.
     callbacks, verbose, n_threads, l1_ratio, scoring
         As in :class:`LinearRegression`.
+    interaction_order : int, optional
+        At most so many different features are in a term: 1 is an additive model, a sum of polynomials of one
+        feature each, 2 has pairs. By default there is no limit but the degree.
+    interaction_only : bool, default False
+        Leave out the terms that have a feature to a power above 1.
 
     Attributes
     ----------
-    coef_ : array, (degree + 1,) or (K, degree + 1)
-        c, in the basis, lowest degree first; float64.
+    coef_ : array, (n_terms,) or (K, n_terms)
+        c, in the basis, in the order of ``powers_``, lowest degree first; float64. One feature has degree + 1
+        terms.
+    powers_ : array of int, (n_terms, n_features)
+        a: the degree of each feature's polynomial in each term. :meth:`get_term_names` has them in words.
     coef_rest_ : array, like coef_
         What rounding has left off ``coef_``: their sum is known to more digits than float64 has. 0 unless ``tol``
         is below what float64 reaches. It matters for ``monomial_coef_``, where large numbers cancel.
     basis_ : str
         The basis that ``coef_`` is in.
-    recurrence_ : array, (3, degree)
+    recurrence_ : array, (3, degree), or of several features (n_features, 3, highest power)
         Its a, b and c: :math:`p_{k+1} = (a_k u + b_k) p_k - c_k p_{k-1}`, with u on [-1, 1].
-    domain_ : tuple of float
-        What is mapped onto [-1, 1]: the range of the training data.
-    monomial_coef_ : array, (degree + 1,) or (K, degree + 1)
-        The same polynomial in powers of x, lowest power first. Computed when it is asked for, in rational
-        arithmetic and rounded once. Ill-conditioned for high degrees: for looking at, not for computing with.
+    mixing_ : array, (n_terms, n_terms), or None
+        M, a lower triangle, of the orthonormal basis of several features.
+    domain_ : tuple of float, or array (n_features, 2)
+        What is mapped onto [-1, 1]: the range of the training data, of each feature by itself. Of several features,
+        rows of weight 0 do not count.
+    monomial_coef_ : array, like coef_
+        The same polynomial in powers of x: in the order of ``powers_``, which are these powers. Computed when it
+        is asked for, in rational arithmetic and rounded once. Ill-conditioned for high degrees: for looking at,
+        not for computing with.
     loss_, loss_curve_, history_, n_iter_, status_, out_activation_, n_features_in_, feature_names_in_
         As in :class:`LinearRegression`.
 
@@ -146,7 +184,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     Trefethen (2013), *Approximation theory and approximation practice*, for the bases; Forsythe (1957), *Generation
     and use of orthogonal polynomials for data-fitting with a digital computer*, for the one that is orthonormal on
     the data; Gautschi (1982), *On generating orthogonal polynomials*, for the Stieltjes procedure and for the Gram
-    matrix from moments of the basis; Polyak (1964) for the momentum of ``learning_rate="auto"``.
+    matrix from moments of the basis; Brubeck, Nakatsukasa and Trefethen (2021), *Vandermonde with Arnoldi*, for why
+    to orthogonalise on the data; Polyak (1964) for the momentum of ``learning_rate="auto"``.
 
     Examples
     --------
@@ -155,6 +194,15 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     >>> model = st.PolynomialRegression(degree=2).fit(x, 1 - 2 * x + 3 * x**2)
     >>> (model.monomial_coef_.round(6) + 0).tolist()
     [1.0, -2.0, 3.0]
+
+    Two features and their product:
+
+    >>> X = np.random.default_rng(0).uniform(-2, 5, (60, 2))
+    >>> model = st.PolynomialRegression(2, "orthonormal").fit(X, 4 - X[:, 0] * X[:, 1])
+    >>> model.get_term_names().tolist()
+    ['1', 'x0', 'x1', 'x0^2', 'x0 x1', 'x1^2']
+    >>> (model.monomial_coef_.round(6) + 0).tolist()
+    [4.0, 0.0, 0.0, 0.0, -1.0, 0.0]
     """
 
     coef_: Array
@@ -162,6 +210,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
     basis_: str
     recurrence_: Array
     powers_: Array
+    mixing_: Array | None
     domain_: Any
 
     def __init__(
@@ -218,7 +267,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
 
         Parameters
         ----------
-        X : array, (n, 1) or (n,)
+        X : array, (n, n_features), or (n,) for one feature
             Points, finite.
         y : array, (n,) or (n, K)
             Targets, finite.
@@ -299,7 +348,11 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         )
         l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale
         l2 *= y_scale ** (2 - loss.degree)
-        powers = self._powers(automatic or exact or basis == "orthonormal")
+        bounded = automatic and full and loss.curvature is not None
+        all_products = basis == "orthonormal" or (automatic and not bounded)
+        powers = self._powers(data.n_features, all_products)
+        many = data.n_features > 1 and len(powers) > MOST_FEATURES
+        exact &= not many
         theta = self._start(data, basis, powers, y_scale, loss)
         domain = self.domain_ if self.warm_start and hasattr(self, "domain_") else extent
         n_threads = check_threads(self.n_threads)
@@ -320,12 +373,16 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             )
         )
         moments = None
-        if automatic or by_moments:
+        if (automatic and not many) or by_moments:
             moments = data.moments(units, n_threads)
             by_moments &= moments.finite()
-        optimizer = self.optimizer or self._default_optimizer(
-            loss, moments, units.n_terms, outputs, y_size / y_scale, (l1, l2), full, one_pass
-        )
+        optimizer = self.optimizer
+        if automatic and many:
+            optimizer = optimizer_by_power(loss, data.rows(units), (l1, l2), one_pass)
+        elif optimizer is None:
+            optimizer = self._default_optimizer(
+                loss, moments, units.n_terms, outputs, y_size / y_scale, (l1, l2), full, one_pass
+            )
         columns = data.x.reshape(rows, -1)
         config = self._descent_config(optimizer, columns, validated=held_out is not None)
         if automatic and loss.curvature is None and not one_pass:
@@ -402,13 +459,13 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             one_pass,
         )
 
-    def _powers(self, by_moments: bool) -> Array:
-        """Return the powers of the terms, (n_terms, n_features), or raise if there are too many.
+    def _powers(self, d: int, by_moments: bool) -> Array:
+        """Return the powers of the terms of d features, (n_terms, d), or raise if there are too many.
 
         ``by_moments``: whether the fit needs the products of all terms.
         """
         degree = check_integer("degree", self.degree, low=0)
-        order, only, d = self.interaction_order, self.interaction_only, self.n_features_in_
+        order, only = self.interaction_order, self.interaction_only
         order = None if order is None else check_integer("interaction_order", order, low=1)
         terms = count_terms(d, degree, order, check_flag("interaction_only", only))
         if d == 1:
@@ -446,7 +503,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 return products
             if known:
                 return replace(products, recurrences=self.recurrence_, mixing=self.mixing_)
-            return data.orthonormal(products, self._feature_names(), n_threads)
+            return data.orthonormal(products, self._feature_names(data.n_features), n_threads)
         units = Units("chebyshev", len(powers) - 1, domain, y_scale, exact)
         if basis != "orthonormal":
             return replace(units, basis=basis)
@@ -466,13 +523,14 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
                 theta[mean > 0, 0] = np.log(mean[mean > 0])
             return theta
         coef = np.atleast_2d(self.coef_)
-        one = powers.shape[1] == 1 and np.ndim(self.domain_) == 1
+        fitted = getattr(self, "powers_", np.empty((0, 1)))
+        one = powers.shape[1] == fitted.shape[1] == 1
         if coef.shape != shape and one:
             raise ValueError(
                 f"partial_fit and warm_start go on from coef_ of degree {coef.shape[1] - 1} and of "
                 f"{coef.shape[0]} targets, but degree is {self.degree} and y has {shape[0]}"
             )
-        if coef.shape != shape or not (one or np.array_equal(powers, self.powers_)):
+        if coef.shape != shape or not (one or np.array_equal(powers, fitted)):
             raise ValueError(
                 f"partial_fit and warm_start go on from coef_ of the {coef.shape[1]} terms powers_ and of "
                 f"{coef.shape[0]} targets, but the terms would be {shape[1]} others and y has {shape[0]}"
@@ -486,7 +544,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
 
     @property
     def monomial_coef_(self) -> Array:
-        """The coefficients in powers of x, lowest power first."""
+        """The coefficients in powers of x, in the order of ``powers_``."""
         both = zip(np.atleast_2d(self.coef_), np.atleast_2d(self.coef_rest_), strict=True)
         if self.n_features_in_ > 1:
             units = self._fitted_products()
@@ -516,15 +574,19 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             ``coef_`` are multiplied by products of polynomials of these degrees.
         """
         require_fitted(self)
-        names = self._feature_names() if input_features is None else [*map(str, input_features)]
+        names = (
+            self._feature_names(self.n_features_in_)
+            if input_features is None
+            else [*map(str, input_features)]
+        )
         if len(names) != self.n_features_in_:
             raise ValueError(
                 f"input_features must be {self.n_features_in_} names, but are {len(names)}"
             )
         return np.array(term_names(self.powers_, names), dtype=object)
 
-    def _feature_names(self) -> list[str]:
-        numbered = [f"x{j}" for j in range(self.n_features_in_)]
+    def _feature_names(self, d: int) -> list[str]:
+        numbered = [f"x{j}" for j in range(d)]
         return [*map(str, getattr(self, "feature_names_in_", numbered))]
 
     def _data(self, X: Any, y: Any, sample_weight: Any = None, *, reset: bool) -> MeasuredPoints:
@@ -537,8 +599,8 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         weights = check_weights(sample_weight, inputs)
         if inputs.shape[1] == 1:
             return Points(inputs.reshape(-1), target, weights), (low, high), size, multi
-        extent = np.stack([inputs.min(axis=0), inputs.max(axis=0)], axis=1).astype(np.float64)
-        return ProductPoints(inputs, target, weights), extent, size, multi
+        points = ProductPoints(inputs, target, weights)
+        return points, points.extent(), size, multi
 
     def _held_out(self, data: Any, outputs: int) -> Any:
         with about_validation_data():
@@ -557,7 +619,9 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        # Both are taken; scikit-learn's checks want those of the latter to refuse the former.
         tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
         return tags
 
     def predict(self, X: Any) -> Array:
@@ -616,7 +680,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
 
     def _fitted_products(self) -> ProductUnits:
         """Return what the coefficients of a polynomial of several variables belong to."""
-        powers, mixing = self.powers_, getattr(self, "mixing_", None)
+        powers, mixing = self.powers_, self.mixing_
         table = table_of_terms(powers)
         return ProductUnits(powers, self.recurrence_, self.domain_, 1.0, mixing, table)
 
@@ -631,6 +695,17 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             coef, units.inputs(points, mixed=False).as_tuple(), check_threads(self.n_threads)
         )
         return result
+
+
+def optimizer_by_power(
+    loss: RegressionLoss, data: Data, penalty: tuple[float, float], one_pass: bool
+) -> Optimizer:
+    """Return what "auto" means for a loss of bounded curvature and more terms than have moments."""
+    assert loss.curvature is not None
+    l1, l2 = penalty
+    largest = largest_curvature(data.X, data.sample_weight, intercept=True)
+    largest = loss.curvature / data.y.shape[1] * largest + l2
+    return SGD(1.0 / largest) if one_pass else nesterov(largest, l1)
 
 
 def fitted_basis(model: Any) -> Basis:

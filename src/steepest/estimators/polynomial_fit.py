@@ -59,6 +59,7 @@ class Units:
             "domain_": self.domain,
             "powers_": np.arange(self.n_terms)[:, None],
             "recurrence_": np.array(explicit_recurrence(self.basis, self.degree)),
+            "mixing_": None,
         }
 
 
@@ -81,6 +82,8 @@ class Points:
     y: Array
     sample_weight: Array | None
     measured: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    n_features = 1
 
     def in_units(self, units: Units, dtype: Any) -> Points:
         """Return the points on [-1, 1] and the targets in their unit, as a descent reads them."""

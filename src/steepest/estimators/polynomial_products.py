@@ -51,12 +51,12 @@ class ProductUnits:
 
     def fitted(self) -> dict[str, Any]:
         """Return the fitted attributes that say what the coefficients belong to."""
-        attributes = {
+        return {
             "domain_": self.domain,
             "powers_": self.powers,
             "recurrence_": self.recurrences,
+            "mixing_": self.mixing,
         }
-        return attributes if self.mixing is None else {**attributes, "mixing_": self.mixing}
 
     def inputs(self, x: Array, *, mixed: bool = True) -> ProductInputs:
         """Return the terms at points (n, n_features)."""
@@ -97,6 +97,18 @@ class ProductPoints:
     y: Array
     sample_weight: Array | None
     measured: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_features(self) -> int:
+        """Of the points."""
+        return int(self.x.shape[1])
+
+    def extent(self) -> Array:
+        """Return the range of each feature, (n_features, 2), among the points that have weight."""
+        x = self.x
+        if self.sample_weight is not None and not self.sample_weight.all():
+            x = x[self.sample_weight > 0]
+        return np.stack([x.min(axis=0), x.max(axis=0)], axis=1).astype(np.float64)
 
     def rows(self, units: ProductUnits) -> Data:
         """Return the rows of the linear model, in float64 and in the fit's units."""

@@ -34,9 +34,11 @@ from .network import (
 from .optimizers import optimizer_step
 from .polynomial import (
     basis_matrix,
+    orthonormal_mixing,
     orthonormal_recurrence,
     polynomial_loss_gradient,
     polynomial_predict,
+    product_matrix,
     recurrence_matrix,
 )
 from .prediction import network_answer, network_classes
@@ -68,12 +70,14 @@ __all__ = [
     "network_answer",
     "network_classes",
     "optimizer_step",
+    "orthonormal_mixing",
     "orthonormal_recurrence",
     "permutation",
     "philox",
     "philox_draws",
     "polynomial_loss_gradient",
     "polynomial_predict",
+    "product_matrix",
     "products_from_moments",
     "proximal_step",
     "recurrence_matrix",
