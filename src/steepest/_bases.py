@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -134,8 +135,8 @@ def rounded(value: Fraction) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-def domain_map(domain: tuple[float, float]) -> tuple[float, float]:
-    """Return the middle and half of the length of a domain: (x - middle) / half is in [-1, 1]."""
+def domain_map(domain: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Return the middle and half of the length of a domain, or of several: (x - middle) / half is in [-1, 1]."""
     low, high = domain
     return 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low  # halved first: no overflow
 

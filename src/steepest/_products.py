@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 
@@ -64,6 +65,12 @@ def table_of_terms(powers: Array) -> Array:
 
     The parent is the term without its last feature; the constant, term 0, has none.
     """
+    return _table(powers.tobytes(), powers.shape)
+
+
+@lru_cache(maxsize=16)  # every prediction asks
+def _table(entries: bytes, shape: tuple[int, int]) -> Array:
+    powers = np.frombuffer(entries, np.int64).reshape(shape)
     index = {row.tobytes(): t for t, row in enumerate(powers)}
     table = np.empty((len(powers) - 1, 3), np.int64)
     for entry, row in zip(table, powers[1:], strict=True):
@@ -71,6 +78,7 @@ def table_of_terms(powers: Array) -> Array:
         parent = row.copy()
         parent[last] = 0
         entry[:] = index[parent.tobytes()], last, row[last]
+    table.flags.writeable = False
     return table
 
 

@@ -667,7 +667,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         check_finite("X", inputs)
         if self.n_features_in_ > 1:
             slopes = self._of_products(_native.core.product_slopes, inputs)
-            half = np.array([domain_map((low, high))[1] for low, high in self.domain_])
+            _, half = domain_map((self.domain_[:, 0], self.domain_[:, 1]))
             slopes /= np.where(half > 0, half, np.inf)
         else:
             basis, x = fitted_basis(self), inputs[:, 0]

@@ -84,7 +84,7 @@ class ProductInputs:
     def as_tuple(self) -> tuple[Any, ...]:
         """Return what the core takes for such an X."""
         units = self.units
-        maps = np.array([domain_map((low, high)) for low, high in units.domain])
+        maps = np.stack(domain_map((units.domain[:, 0], units.domain[:, 1])), axis=1)
         mixing = units.mixing if self.mixed else None
         return self.points, maps, units.recurrences, units.table, mixing
 
