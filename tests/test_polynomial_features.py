@@ -9,6 +9,7 @@ from itertools import product
 import mpmath
 import numpy as np
 import pandas as pd
+import peak_memory
 import pytest
 from numpy.polynomial import chebyshev, legendre, polynomial
 from sklearn.exceptions import ConvergenceWarning
@@ -626,6 +627,41 @@ def test_instruction_sets_do_not_show(many, settings):
 
     first, *others = (on(name, results) for name in FUSED)
     assert all(other == first for other in others)
+
+
+# ---------------------------------------------------------------- memory
+
+PROGRAM = """
+import json, warnings
+import numpy as np
+import steepest as st
+from peak_memory import peak_above
+
+warnings.simplefilter("ignore")
+rng = np.random.default_rng(0)
+X = rng.standard_normal((40_000, 5))
+y = X[:, 0] * X[:, 1] + X[:, 2]
+used = {}
+for name, settings in {
+    "moments": {},
+    "orthonormal": {"basis": "orthonormal"},
+    "batches": {"batch_size": 256, "optimizer": st.Adam()},
+    "points": {"loss": "huber"},
+}.items():
+    model = st.PolynomialRegression(4, max_epochs=2, random_state=0, n_threads=2, **settings)
+    model.fit(X[:100], y[:100]) if name != "orthonormal" else model.fit(X[:500], y[:500])
+    used[name] = peak_above(lambda: model.fit(X, y))
+    used[name + ", predict"] = peak_above(lambda: model.predict(X))
+    used[name + ", slopes"] = peak_above(lambda: model.input_gradient(X))
+print(json.dumps(used))
+"""
+
+
+@pytest.mark.skipif(not peak_memory.CAN_MEASURE, reason="peak_memory says why")
+def test_the_design_matrix_is_never_whole():
+    """It would be of 40,000 rows and 126 terms, 40 MB; the points are 1.6 MB, and their slopes as much."""
+    used = peak_memory.run(PROGRAM)
+    assert max(used.values()) < 8_000_000, used
 
 
 # ---------------------------------------------------------------- what is refused
