@@ -128,10 +128,12 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
 
     .. math:: q_t = \sum_{s \le t} M_{ts}\, \phi_s, \qquad \frac1N \sum_i s_i\, q_t(x_i)\, q_s(x_i) = \delta_{ts}.
 
-    Descent converges at once, as of one feature. The data are read first for the features, then for the products.
-    A row of a mini-batch takes a time that grows with the square of the number of terms; of a prediction it does
-    not, since M goes into the coefficients. (Brubeck, Nakatsukasa and Trefethen orthogonalise a variable times an
-    earlier polynomial, for which all terms up to a degree must be there; here some may be left out.)
+    Descent converges at once, as of one feature; in the other bases the condition number grows with the number of
+    features too, fast where points crowd, as normal ones do around their mean. The data are read first for the
+    features, then for the products. A row of a mini-batch takes a time that grows with the square of the number of
+    terms; of a prediction it does not, since M goes into the coefficients. (Brubeck, Nakatsukasa and Trefethen
+    orthogonalise a variable times an earlier polynomial, for which all terms up to a degree must be there; here
+    some may be left out.)
 
     Parameters
     ----------
