@@ -7,6 +7,7 @@
 // most 1.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 
@@ -63,27 +64,35 @@ std::vector<ColumnFrame> column_frames(MatrixView<const T> a) {
     return frames;
 }
 
-// The same of products at points.
+// The same of products at points: each lane has its own extremes, and a group that is not full the first one.
 template <class T>
 std::vector<ColumnFrame> column_frames(const ProductRows<T>& X) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    const auto n = static_cast<std::size_t>(X.basis.terms);
-    std::vector<double> low(n, infinity), high(n, -infinity);
+    constexpr Index n = width<double>;
+    std::vector<double> low(static_cast<std::size_t>(X.basis.terms * n), infinity),
+        high(low.size(), -infinity);
     const Rows all{nullptr, 0, X.points.rows};
     X.for_groups(all, 0, X.points.rows, [&](Index, Index count, const double* values) {
-        for (std::size_t j = 0; j < n; ++j) {
-            const double* column = values + static_cast<Index>(j + 1) * ProductValues::group;
-            double l = low[j], h = high[j];
-            for (Index i = 0; i < count; ++i) {
-                l = column[i] < l ? column[i] : l;
-                h = column[i] > h ? column[i] : h;
+        for (Index j = 0; j < X.basis.terms; ++j) {
+            const double* column = values + (j + 1) * ProductValues::group;
+            double *l = low.data() + j * n, *h = high.data() + j * n;
+            Vec<double> least = load(l), most = load(h);
+            for (Index i = 0; i < ProductValues::group && count == ProductValues::group; i += n) {
+                const Vec<double> value = load(column + i);
+                least = value < least ? value : least;
+                most = value > most ? value : most;
             }
-            low[j] = l;
-            high[j] = h;
+            store(l, least);
+            store(h, most);
+            for (Index i = 0; i < count && count < ProductValues::group; ++i) {
+                *l = column[i] < *l ? column[i] : *l;
+                *h = column[i] > *h ? column[i] : *h;
+            }
         }
     });
     std::vector<ColumnFrame> frames;
-    for (std::size_t j = 0; j < n; ++j) frames.push_back(ColumnFrame::of(low[j], high[j]));
+    for (auto l = low.begin(), h = high.begin(); l != low.end(); l += n, h += n)
+        frames.push_back(ColumnFrame::of(*std::min_element(l, l + n), *std::max_element(h, h + n)));
     return frames;
 }
 
