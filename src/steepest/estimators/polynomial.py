@@ -342,11 +342,12 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         full = self._is_full_batch(rows)
         least_squares = isinstance(loss, SquaredError)
         automatic = self.optimizer is None and is_automatic(self.learning_rate)
+        columns = data.x.reshape(rows, -1)
         exact = (
             least_squares
             and full
             and not (one_pass or l1 or l2)
-            and is_below_float64(self.tol, data.x.reshape(rows, -1))
+            and is_below_float64(self.tol, columns)
         )
         l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale
         l2 *= y_scale ** (2 - loss.degree)
@@ -385,7 +386,6 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             optimizer = self._default_optimizer(
                 loss, moments, units.n_terms, outputs, y_size / y_scale, (l1, l2), full, one_pass
             )
-        columns = data.x.reshape(rows, -1)
         config = self._descent_config(optimizer, columns, validated=held_out is not None)
         if automatic and loss.curvature is None and not one_pass:
             tolerance = gradient_tolerance(self.tol, columns)
@@ -469,9 +469,10 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         degree = check_integer("degree", self.degree, low=0)
         order, only = self.interaction_order, self.interaction_only
         order = None if order is None else check_integer("interaction_order", order, low=1)
-        terms = count_terms(d, degree, order, check_flag("interaction_only", only))
+        only = check_flag("interaction_only", only)
         if d == 1:
-            return np.arange(terms)[:, None]
+            return np.arange(min(degree, 1) + 1 if only else degree + 1)[:, None]
+        terms = count_terms(d, degree, order, only)
         fewer = "lower degree, or set interaction_order or interaction_only"
         if terms * d > MOST_POWERS:
             raise ValueError(
@@ -506,12 +507,14 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             if known:
                 return replace(products, recurrences=self.recurrence_, mixing=self.mixing_)
             return data.orthonormal(products, self._feature_names(data.n_features), n_threads)
-        units = Units("chebyshev", len(powers) - 1, domain, y_scale, exact)
-        if basis != "orthonormal":
-            return replace(units, basis=basis)
-        return replace(
-            units, basis=fitted_basis(self) if known else data.orthonormal_basis(units, n_threads)
-        )
+        degree = len(powers) - 1
+        own: Basis = basis
+        if basis == "orthonormal" and known:
+            own = fitted_basis(self)
+        elif basis == "orthonormal":
+            to_measure = Units("chebyshev", degree, domain, y_scale)
+            own = data.orthonormal_basis(to_measure, n_threads)
+        return Units(own, degree, domain, y_scale, exact)
 
     def _start(
         self, data: Any, basis: str, powers: Array, y_scale: float, loss: RegressionLoss
