@@ -197,6 +197,18 @@ def test_an_additive_model(points):
     np.testing.assert_allclose(model.predict(X), expected, atol=1e-10)
 
 
+@pytest.mark.parametrize("basis", BASES)
+def test_one_feature_has_no_interactions(points, basis):
+    X, y, s = points
+    line = st.PolynomialRegression(4, basis, interaction_only=True).fit(X[:, 0], y, s)
+    assert line.powers_.tolist() == [[0], [1]]
+    same = st.PolynomialRegression(1, basis).fit(X[:, :1], y, s)
+    assert bits([line.coef_, line.predict(X[:, :1])]) == bits([same.coef_, same.predict(X[:, 0])])
+    whole = st.PolynomialRegression(4, basis).fit(X[:, 0], y)
+    alike = st.PolynomialRegression(4, basis, interaction_order=1).fit(X[:, 0], y)
+    assert bits([whole.coef_]) == bits([alike.coef_])
+
+
 OPTIMIZERS = [st.SGD(0.1), st.Momentum(0.05, nesterov=True), st.Adam(0.05)]
 
 
