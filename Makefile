@@ -5,7 +5,8 @@
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
 #   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
 #                   (bench-peers: writes tables and pictures, and README's block of them); verified first
-#   make parity     200 steps of every preset beside torch, Keras, optax and scikit-learn, and masks beside torch, live
+#   make parity     200 steps of every preset beside torch, Keras, optax, schedulefree and scikit-learn, and masks
+#                   beside torch, live
 #   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
 #   make dist       sdist and wheel, and a test that the sdist builds by itself
 #   make format     format everything

@@ -2,6 +2,7 @@
 #include "core/further_rules.hpp"
 
 #include "core/optimizers.hpp"
+#include "core/two_point_rules.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -37,6 +38,12 @@ void with_further_rule(const OptimizerConfig* config, F&& with) {
             return with.template operator()<LionRule<T>>();
         case Kind::rprop:
             return with.template operator()<RpropRule<T>>();
+        case Kind::lookahead:
+            return with.template operator()<LookaheadRule<T>>();
+        case Kind::schedule_free_sgd:
+            return with.template operator()<ScheduleFreeSgdRule<T>>();
+        case Kind::schedule_free_adamw:
+            return with.template operator()<ScheduleFreeAdamwRule<T>>();
         default:
             break;  // OptimizerStep has the others
     }

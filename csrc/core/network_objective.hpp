@@ -121,6 +121,12 @@ class NetworkObjective {
         return loss;
     }
 
+    // Whatever the number of rows.
+    void add_l2(const std::vector<double>& of_layers) {
+        l2_ = of_layers;
+        rows_of_penalties_ = 0;
+    }
+
     // The part of the last loss that is no data's.
     double penalty() const { return penalty_; }
 
@@ -257,7 +263,7 @@ class NetworkObjective {
         for (std::size_t l = 0; l < penalties_.size(); ++l) {
             auto& [end, l1, l2] = penalties_[l];
             l1 = strength(config.l1, l) / rows;
-            l2 = strength(config.l2, l) / rows;
+            l2 = strength(config.l2, l) / rows + l2_[l2_.size() == 1 ? 0 : l];
             is_penalised_ |= l1 != 0 || l2 != 0;
         }
     }
@@ -295,6 +301,7 @@ class NetworkObjective {
     Index step_;  // of the dropout masks: every gradient is one
     Buffer<T> gradient_;
     std::vector<LayerPenalty> penalties_;
+    std::vector<double> l2_ = {0};  // beside the configuration's
     double rows_of_penalties_ = 0;  // what the last batch divided their strengths by
     bool is_penalised_ = false;
     double penalty_ = 0;

@@ -139,9 +139,11 @@ class NetworkPass {
         const T* y = gather_targets(r0, r1);
         const LossConfig loss = network_.config().loss;
         const Activation activation = network_.config().output;
-        T* a = derivatives_.back().data() + r0 * stride;
-        const auto bytes = static_cast<std::size_t>(rows * stride) * sizeof(T);
-        if (activation != Activation::identity) std::memcpy(a, z, bytes);
+        T* a = z;  // what came out of the activation; the loss's gradient is written over z
+        if (activation != Activation::identity) {
+            a = derivatives_.back().data() + r0 * stride;
+            std::memcpy(a, z, static_cast<std::size_t>(rows * stride) * sizeof(T));
+        }
         differentiate_loss(loss, rows, outputs, z, y, stride, weights, scale, losses);
         activation_backward_in_place(activation, a, z, rows * stride);
     }

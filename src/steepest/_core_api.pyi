@@ -196,7 +196,8 @@ def curvature_range(matrix: NDArray[np.float64], cutoff: float, /) -> tuple[floa
 # that are called, too: lend(parameters), begin() and score(), see csrc/bindings/listener.hpp; and reshape(epochs),
 # after each epoch that is not the last: a list of new masks; or whether what was best until then counts no more.
 # Of the model: "frozen", as above; "masks", an array of 0 and 1 for each layer's weights; "group_lasso" and
-# "max_norm", numbers for all layers or for each.
+# "max_norm", numbers for all layers or for each. Where the optimizer reports other parameters than it steps, those
+# come back, and "stepped" has what a descent goes on from.
 def network_descent(
     weights: _Arrays,
     biases: _Arrays,

@@ -308,6 +308,13 @@ class MultiLayerPerceptron(
                     else "solver='lbfgs' has no place; solver='adam' and 'sgd' take them"
                 )
             )
+        optimizer = self.optimizer
+        if isinstance(optimizer, Optimizer) and optimizer.average is None and optimizer.reported_slot:
+            for name in sorted({"group_lasso", "max_norm"} & held.keys()):
+                raise ValueError(
+                    f"{name} holds the weights that are stepped, but {type(optimizer).__name__} reports others; "
+                    "give it an optimizer that steps what it reports"
+                )
         schedule = check_pruning(self.pruning)
         if schedule is not None and schedule.how == "neurons" and not self._widths():
             raise ValueError("pruning of neurons needs a hidden layer, but there is none")
@@ -442,6 +449,7 @@ class MultiLayerPerceptron(
             n_rows=rows,
             n_threads=check_threads(self.n_threads),
             validated=validation is not None,
+            n_layers=len(self._widths()) + 1,
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
             config["inclusive"] = False
