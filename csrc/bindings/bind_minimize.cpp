@@ -210,13 +210,13 @@ py::dict minimize_many(const py::list& functions, const py::object& x, const py:
     return d;
 }
 
-// A value and a gradient that were computed before they are asked for.
+// A value and a gradient that were computed before they are asked for, once.
 template <class T>
 struct GivenObjective {
     using Scalar = T;
     Index n = 0;
     double value = 0;
-    const T* gradient = nullptr;
+    const T* gradient = nullptr;  // nullptr: none since the last one was asked for
 
     Index size() const { return n; }
     Index n_rows() const { return 0; }
@@ -224,8 +224,9 @@ struct GivenObjective {
     void for_weights(F&& f) const {
         f(Index{0}, n, T(0));
     }
-    double loss_gradient(Rows, const T*, T* into) const {
-        std::memcpy(into, gradient, static_cast<std::size_t>(n) * sizeof(T));
+    double loss_gradient(Rows, const T*, T* into) {
+        if (!gradient) throw std::invalid_argument("descents in lockstep evaluate one point a step");
+        std::memcpy(into, std::exchange(gradient, nullptr), static_cast<std::size_t>(n) * sizeof(T));
         return value;
     }
 };
@@ -244,7 +245,8 @@ class Lockstep {
           slots_(slot_arrays, config.optimizer, count_ * size_),
           gradients_({count_, size_}),
           values_(count_),
-          caught_(caught) {
+          caught_(caught),
+          no_gradient_(static_cast<std::size_t>(size_), static_cast<T>(__builtin_nan(""))) {
         std::fill_n(gradients_.mutable_data(), count_ * size_, static_cast<T>(__builtin_nan("")));
         std::fill_n(values_.mutable_data(), count_, __builtin_nan(""));
         for (Index i = 0; i < count_; ++i)
@@ -332,7 +334,7 @@ class Lockstep {
         Member& member = at(i);
         if (evaluated) return member.descent.advance();
         member.interrupt.stop();
-        member.objective.gradient = member.gradient;
+        member.objective.gradient = no_gradient_.data();
         return member.descent.advance();
     }
 
@@ -345,6 +347,7 @@ class Lockstep {
     CaughtError& caught_;
     std::vector<std::unique_ptr<Member>> members_;
     py::object returned_;  // the gradients that the members read
+    std::vector<T> no_gradient_;
 };
 
 // (value, gradient) at x.
