@@ -11,39 +11,33 @@ namespace {
 // J: R^m -> R by a Python function x -> (value, gradient). The GIL is held: there is nothing to do without
 // it.
 template <class T>
-class PythonObjective {
+class PythonObjective : public FunctionObjective<T> {
   public:
-    using Scalar = T;
-
     PythonObjective(py::object function, Index size, Interrupt& interrupt, CaughtError& caught)
-        : function_(std::move(function)), size_(size), interrupt_(interrupt), caught_(caught) {}
-
-    Index size() const { return size_; }
-    Index n_rows() const { return 0; }
-    template <class F>
-    void for_weights(F&& f) const {
-        f(Index{0}, size_, T(0));
-    }
+        : FunctionObjective<T>(size),
+          function_(std::move(function)),
+          interrupt_(interrupt),
+          caught_(caught) {}
 
     double loss_gradient(Rows, const T* theta, T* gradient) {
+        const Index size = this->size();
         double value = 0;
         caught_.guard([&] {
-            py::array_t<T> x(size_);  // a fresh one, which the function may keep
-            std::memcpy(x.mutable_data(), theta, static_cast<std::size_t>(size_) * sizeof(T));
+            py::array_t<T> x(size);  // a fresh one, which the function may keep
+            std::memcpy(x.mutable_data(), theta, static_cast<std::size_t>(size) * sizeof(T));
             const auto pair = function_(x).template cast<py::tuple>();
             value = pair[0].template cast<double>();
-            if (!is_array_of<T>(pair[1]) || as_array(pair[1]).size() != size_)
+            if (!is_array_of<T>(pair[1]) || as_array(pair[1]).size() != size)
                 throw std::invalid_argument("the gradient does not fit x");
-            std::memcpy(gradient, data<T>(pair[1]), static_cast<std::size_t>(size_) * sizeof(T));
+            std::memcpy(gradient, data<T>(pair[1]), static_cast<std::size_t>(size) * sizeof(T));
             return false;
         });
         if (caught_.raised()) interrupt_.stop();
-        return value;
+        return this->penalised(value, theta, gradient);
     }
 
   private:
     py::object function_;
-    Index size_;
     Interrupt& interrupt_;
     CaughtError& caught_;
 };
@@ -132,7 +126,7 @@ py::dict minimize(const py::object& function, const py::object& theta, const py:
     } else {
         throw std::invalid_argument("compiled functions are of float64");
     }
-    std::memcpy(writable_data<T>(theta), at.data(), at.size() * sizeof(T));
+    slots.write_reported(at, theta);
     slots.write_back(slot_arrays);
     const std::vector<Record> history = std::move(result.history);
     result.history.clear();
@@ -140,6 +134,7 @@ py::dict minimize(const py::object& function, const py::object& theta, const py:
     d["history"] = history_columns(history);
     d["loss"] = result.last.loss;
     d["gradient"] = copy_of(gradient.data(), size);
+    if (slots.reported_slot >= 0) d["stepped"] = copy_of(at.data(), size);
     if (record_path) d["path"] = copy_of(path.data(), static_cast<Index>(path.size()));
     return d;
 }
@@ -212,27 +207,21 @@ py::dict minimize_many(const py::list& functions, const py::object& x, const py:
 
 // A value and a gradient that were computed before they are asked for, once.
 template <class T>
-struct GivenObjective {
-    using Scalar = T;
-    Index n = 0;
+struct GivenObjective : FunctionObjective<T> {
+    using FunctionObjective<T>::FunctionObjective;
     double value = 0;
     const T* gradient = nullptr;  // nullptr: none since the last one was asked for
 
-    Index size() const { return n; }
-    Index n_rows() const { return 0; }
-    template <class F>
-    void for_weights(F&& f) const {
-        f(Index{0}, n, T(0));
-    }
-    double loss_gradient(Rows, const T*, T* into) {
+    double loss_gradient(Rows, const T* theta, T* into) {
         if (!gradient) throw std::invalid_argument("descents in lockstep evaluate one point a step");
-        std::memcpy(into, std::exchange(gradient, nullptr), static_cast<std::size_t>(n) * sizeof(T));
-        return value;
+        const auto bytes = static_cast<std::size_t>(this->size()) * sizeof(T);
+        std::memcpy(into, std::exchange(gradient, nullptr), bytes);
+        return this->penalised(value, theta, into);
     }
 };
 
 // Descents in lockstep on one Python function of many points, X (k, m) -> (values (k,), gradients (k, m)),
-// which sees only those that have not ended.
+// which sees only those that have not ended. They step the points that they report.
 template <class T>
 class Lockstep {
   public:
@@ -272,7 +261,7 @@ class Lockstep {
         if (!unknown.empty() && evaluate(unknown))
             for (const Index i : unknown) {
                 Member& member = at(i);
-                values_.mutable_at(i) = member.objective.loss_gradient({}, nullptr, member.gradient);
+                values_.mutable_at(i) = member.objective.loss_gradient({}, member.x, member.gradient);
                 ++results[static_cast<std::size_t>(i)].n_evaluations;
             }
         py::dict d = results_dict(results, caught_);
@@ -291,7 +280,7 @@ class Lockstep {
 
         Member(Index i, Index size, T* all_x, T* all_gradients, T* const* all_slots,
                const DescentConfig& config)
-            : objective{size},
+            : objective(size),
               interrupt(nullptr),
               x(all_x + i * size),
               gradient(all_gradients + i * size),

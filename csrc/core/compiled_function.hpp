@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "core/batches.hpp"
+#include "core/function_objective.hpp"
 #include "core/interrupt.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -42,33 +42,23 @@ struct CompiledFunction {
     }
 };
 
-class CompiledObjective {
+class CompiledObjective : public FunctionObjective<double> {
   public:
-    using Scalar = double;
-
     // `has_raised` says whether an exception is set in Python's state of this thread. It is asked where the
     // value is -1, which is what Cython's functions return with an exception.
     CompiledObjective(const CompiledFunction& function, Index size, Interrupt& interrupt,
                       const std::function<bool()>& has_raised)
-        : function_(function), size_(size), interrupt_(interrupt), has_raised_(has_raised) {}
-
-    Index size() const { return size_; }
-    Index n_rows() const { return 0; }
-    template <class F>
-    void for_weights(F&& f) const {
-        f(Index{0}, size_, 0.0);
-    }
+        : FunctionObjective(size), function_(function), interrupt_(interrupt), has_raised_(has_raised) {}
 
     double loss_gradient(Rows, const double* theta, double* gradient) {
-        const double value = function_(size_, theta, gradient);
+        const double value = function_(size(), theta, gradient);
         if (value == -1 && has_raised_()) [[unlikely]]
             interrupt_.stop();
-        return value;
+        return penalised(value, theta, gradient);
     }
 
   private:
     const CompiledFunction& function_;
-    Index size_;
     Interrupt& interrupt_;
     const std::function<bool()>& has_raised_;
 };

@@ -95,16 +95,16 @@ class DescentsOfThread {
         Interrupt interrupt(poll);
         CompiledObjective objective(function, many_.size, interrupt, has_raised_);
         read(i);
-        DescentResult result = Descent<CompiledObjective>(objective, config_, interrupt, no_hooks_, x_.data(),
-                                                          gradient_.data(), slot_pointers_)
-                                   .run();
+        Descent<CompiledObjective> descent(objective, config_, interrupt, no_hooks_, x_.data(),
+                                           gradient_.data(), slot_pointers_);
+        DescentResult result = descent.run();
         double value = result.last.loss;
         if (!result.gradient_is_current && result.status != Status::interrupted) {
-            value = function(many_.size, x_.data(), gradient_.data());
+            value = objective.loss_gradient({}, descent.reported(), gradient_.data());
             ++result.n_evaluations;
         }
         many_.value[i] = value;
-        write(i);
+        write(i, descent.reported());
         many_.results[static_cast<std::size_t>(i)] = std::move(result);
     }
 
@@ -115,8 +115,8 @@ class DescentsOfThread {
         for (std::size_t s = 0; s < many_.slots.size(); ++s)
             std::memcpy(slots_[s].data(), many_.slots[s] + i * many_.size, bytes());
     }
-    void write(Index i) {
-        std::memcpy(many_.x + i * many_.size, x_.data(), bytes());
+    void write(Index i, const double* x) {
+        std::memcpy(many_.x + i * many_.size, x, bytes());
         std::memcpy(many_.gradient + i * many_.size, gradient_.data(), bytes());
     }
 

@@ -62,9 +62,9 @@ class MinimizeResult:
     x : array
         The last point, or the best finite one if the descent diverged. Of the shape of ``x0``.
     fun : float
-        J(x).
+        J(x), with the penalty l2/2 ||x||^2 if the optimizer has an ``l2``.
     grad : array
-        The gradient at x.
+        The gradient at x, of the same.
     n_steps : int
         Steps taken.
     n_evaluations : int
@@ -84,7 +84,8 @@ class MinimizeResult:
         These points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
         is not among them, nor in ``history``.
     state : dict
-        The optimizer's state after the last step.
+        The optimizer's state after the last step. Where the optimizer reports another point than it steps,
+        ``"stepped"`` is the one that it goes on from, flattened.
     """
 
     x: Array
@@ -218,7 +219,7 @@ def minimize(
         it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
         ``fun`` for m parameters. A compiled function gives its own.
     optimizer : Optimizer, default ``Adam(0.1)``
-        The step.
+        The step. With an ``l2`` of its own, J(x) + l2/2 ||x||^2 is what is minimized and reported.
     schedule : Schedule or dict of them, optional
         Factor of the learning rate over the steps; in a dict, that of each hyper-parameter by its name.
     max_steps : int, default 10000
@@ -284,9 +285,11 @@ def minimize(
         on_record,
         record_path,
     )
-    state["step"] = raw["n_steps"]
+    state |= optimizer.numbers_after(raw)
     error = raw["exception"]
-    result = _result(raw, x, function, state, start.shape, broken=error is not None)
+    result = _result(
+        raw, x, function, state, start.shape, broken=error is not None, l2=optimizer.l2
+    )
     if error is not None:
         error.partial_result = result
         raise error
@@ -329,10 +332,25 @@ def descent_config(
     }
     if config.get("monitor", "loss") != "loss":
         raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
+    if optimizer.groups:
+        raise ValueError(
+            "optimizer: groups divide the layers of a model, but x0 is one array; give the optimizer no groups"
+        )
     if schedule is not None:
         config["schedule"] = check_schedule(schedule, optimizer, validated=False)
         config = with_schedules(config)
     return optimizer, config
+
+
+def with_penalty(
+    function: Callable[[Array], tuple[float, Array]], x: Array, l2: float
+) -> tuple[float, Array]:
+    """Return value and gradient of function + l2/2 ||x||^2 at x."""
+    value, gradient = function(x.copy())
+    if l2:
+        value += 0.5 * l2 * float(np.sum(np.square(x, dtype=np.float64)))
+        gradient = gradient + x.dtype.type(l2) * x
+    return value, gradient
 
 
 def _result(
@@ -342,6 +360,7 @@ def _result(
     state: dict[str, Any],
     shape: tuple[int, ...],
     broken: bool,
+    l2: float,
 ) -> MinimizeResult:
     evaluations = raw["n_evaluations"]
     if raw["gradient_is_current"]:
@@ -349,7 +368,7 @@ def _result(
     elif broken:  # the function can't be asked again
         value, gradient = float("nan"), np.full_like(x, np.nan)
     else:
-        value, gradient = function(x.copy())
+        value, gradient = with_penalty(function, x, l2)
         evaluations += 1
     return MinimizeResult(
         x=x.reshape(shape),

@@ -16,6 +16,7 @@ from steepest._minimize import (
     as_function,
     descent_config,
     start_array,
+    with_penalty,
 )
 from steepest._validate import Array, check_flag, check_thread_count
 from steepest.optimizers import Optimizer
@@ -115,7 +116,8 @@ def minimize_many(
     vectorized : bool, default False
         ``fun`` and ``grad`` are Python functions of many points at once: they take an array (k',
         ...) and return values (k',) and gradients (k', ...). The descents then go in lockstep, one
-        call a step for all that have not ended. ``fun`` may have a method ``gradient`` in place of
+        call a step for all that have not ended (one after the other, where the optimizer reports another
+        point than it steps). ``fun`` may have a method ``gradient`` in place of
         ``grad``.
     n_threads : int, optional
         At most so many threads, for compiled functions; :func:`steepest.get_num_threads` by
@@ -158,14 +160,17 @@ def minimize_many(
     slots = _slots(optimizer, x)
     if vectorized:
         batch = _batch_function(fun, grad, starts)
-        raw = _native.core.minimize_in_lockstep(batch, x, slots, config)
+        if optimizer.reported_slot is None:
+            raw = _native.core.minimize_in_lockstep(batch, x, slots, config)
+        else:  # a step takes gradients at two points
+            raw = _one_after_the_other([_OfOne(batch)], x, slots, config, optimizer.l2)
     else:
         functions = _functions(fun, grad, starts)
         if all(isinstance(function, Compiled) for function in functions):
             forms = [function.core_form for function in functions]
             raw = _native.core.minimize_many(forms, x, slots, config)
         else:
-            raw = _one_after_the_other(functions, x, slots, config)
+            raw = _one_after_the_other(functions, x, slots, config, optimizer.l2)
     status = np.array(raw["status"])
     result = MinimizeManyResult(
         x=x.reshape(starts.shape),
@@ -210,10 +215,11 @@ def _is_sequence(fun: Any) -> bool:
 
 
 def _one_after_the_other(
-    functions: Sequence[ValueAndGradient | Compiled],
+    functions: Sequence[ValueAndGradient | Compiled | _OfOne],
     x: Array,
     slots: list[Array],
     config: dict[str, Any],
+    l2: float,
 ) -> dict[str, Any]:
     """Descend from each start in turn, and answer as the core's minimize_many does."""
     k, m = x.shape
@@ -237,9 +243,20 @@ def _one_after_the_other(
         if one["exception"] is not None:
             break
         if not one["gradient_is_current"]:
-            raw["loss"][i], raw["gradient"][i] = function(x[i].copy())
+            raw["loss"][i], raw["gradient"][i] = with_penalty(function, x[i], l2)
             raw["n_evaluations"][i] += 1
     return raw
+
+
+class _OfOne:
+    """A function of many flat points, called with one."""
+
+    def __init__(self, batch: Callable[[Array], tuple[Array, Array]]) -> None:
+        self.batch, self.core_form = batch, self
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        values, gradients = self.batch(flat[np.newaxis])
+        return float(values[0]), gradients[0]
 
 
 def _batch_function(fun: Any, grad: Any, starts: Array) -> Callable[[Array], tuple[Array, Array]]:
