@@ -205,15 +205,17 @@ py::dict minimize_many(const py::list& functions, const py::object& x, const py:
     return d;
 }
 
-// A value and a gradient that were computed before they are asked for.
+// A value and a gradient that were computed before they are asked for, once.
 template <class T>
 struct GivenObjective : FunctionObjective<T> {
     using FunctionObjective<T>::FunctionObjective;
     double value = 0;
-    const T* gradient = nullptr;
+    const T* gradient = nullptr;  // nullptr: none since the last one was asked for
 
-    double loss_gradient(Rows, const T* theta, T* into) const {
-        std::memcpy(into, gradient, static_cast<std::size_t>(this->size()) * sizeof(T));
+    double loss_gradient(Rows, const T* theta, T* into) {
+        if (!gradient) throw std::invalid_argument("descents in lockstep evaluate one point a step");
+        const auto bytes = static_cast<std::size_t>(this->size()) * sizeof(T);
+        std::memcpy(into, std::exchange(gradient, nullptr), bytes);
         return this->penalised(value, theta, into);
     }
 };
@@ -232,7 +234,8 @@ class Lockstep {
           slots_(slot_arrays, config.optimizer, count_ * size_),
           gradients_({count_, size_}),
           values_(count_),
-          caught_(caught) {
+          caught_(caught),
+          no_gradient_(static_cast<std::size_t>(size_), static_cast<T>(__builtin_nan(""))) {
         std::fill_n(gradients_.mutable_data(), count_ * size_, static_cast<T>(__builtin_nan("")));
         std::fill_n(values_.mutable_data(), count_, __builtin_nan(""));
         for (Index i = 0; i < count_; ++i)
@@ -320,7 +323,7 @@ class Lockstep {
         Member& member = at(i);
         if (evaluated) return member.descent.advance();
         member.interrupt.stop();
-        member.objective.gradient = member.gradient;
+        member.objective.gradient = no_gradient_.data();
         return member.descent.advance();
     }
 
@@ -333,6 +336,7 @@ class Lockstep {
     CaughtError& caught_;
     std::vector<std::unique_ptr<Member>> members_;
     py::object returned_;  // the gradients that the members read
+    std::vector<T> no_gradient_;
 };
 
 // (value, gradient) at x.
