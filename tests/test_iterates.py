@@ -455,3 +455,23 @@ def test_a_state_without_its_sums_is_refused(isa):
     with pytest.raises(ValueError, match="with the key 'weight_sum'"):
         optimizer.step(theta, np.ones(3), state)
     np.testing.assert_array_equal(theta, 1)
+
+
+def test_compiled_functions_and_many_starts(isa, optimizer):
+    """The same points as on the same function in Python, and from each start as from that one alone."""
+    f = st.functions.Rosenbrock()
+    starts = np.random.default_rng(0).uniform(-1, 1, (5, 2))
+    optimizer = replace(optimizer, learning_rate=0.01 * optimizer.learning_rate, l2=0.01)
+    kwargs = {"optimizer": optimizer, "max_steps": 30, "gtol": 0.0}
+    many = st.minimize_many(f, starts, **kwargs)
+    in_turn = st.minimize_many(lambda x: f(x), starts, lambda x: f.gradient(x), **kwargs)
+    for i, start in enumerate(starts):
+        one = st.minimize(f, start, **kwargs)
+        python = st.minimize(lambda x: f(x), start, lambda x: f.gradient(x), **kwargs)
+        np.testing.assert_array_equal(many.x[i], one.x)
+        np.testing.assert_array_equal(in_turn.x[i], python.x)
+        np.testing.assert_allclose(one.x, python.x, rtol=1e-9)
+        assert many.fun[i] == one.fun == pytest.approx(f(one.x) + 0.005 * one.x @ one.x)
+        assert in_turn.fun[i] == python.fun
+        np.testing.assert_array_equal(many.grad[i], one.grad)
+        assert many.status[i] == one.status == "max_steps"
