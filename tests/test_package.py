@@ -153,6 +153,7 @@ def test_the_names_of_the_design():
         "MLPRegressor",
         "MLPClassifier",
         "minimize",
+        "lr_find",
         "SGD",
         "Momentum",
         "Adam",

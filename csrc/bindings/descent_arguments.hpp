@@ -97,6 +97,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     if (d.contains("twister")) c.twister = twister_state(d["twister"]);
     read(d, "shuffle_anew", c.shuffle_anew);
     read(d, "by_points", c.by_points);
+    read(d, "each_step", c.each_step);
     read(d, "restore_best", c.restore_best);
     read(d, "n_rows", c.rows_per_epoch);
     read(d, "first_epoch", c.first_epoch);

@@ -47,6 +47,7 @@ struct DescentConfig {
     std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
     bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
+    bool each_step = false;     // by epochs: a record for each step, of its batch alone
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index rows_per_epoch = 0;   // for schedules by the sample
     Index first_epoch = 0;      // counters go on from an earlier run
@@ -129,7 +130,9 @@ class Descent {
     std::size_t bytes() const { return static_cast<std::size_t>(objective_.size()) * sizeof(T); }
     // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
     // is.
-    bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
+    bool best_is_at_start() const {
+        return !config_.by_points && !config_.each_step && config_.stop.monitor == Monitor::loss;
+    }
     void copy_theta(Buffer<T>& to) const { std::memcpy(to.data(), theta_, bytes()); }
 
     // Where the first epoch starts is the best so far, and is kept already.
@@ -172,10 +175,12 @@ class Descent {
             const Rows rows = batches_.batch(b);
             const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
+            const bool recorded = last || config_.each_step;
             const double rate = learning_rate();
-            const double loss = config_.by_points
-                                    ? objective_.loss_gradient(rows, theta_, gradient_)
-                                    : loss_and_step(rows, rate, last || late ? &mean.gradient_norm : nullptr);
+            const double loss =
+                config_.by_points
+                    ? objective_.loss_gradient(rows, theta_, gradient_)
+                    : loss_and_step(rows, rate, recorded || late ? &mean.gradient_norm : nullptr);
             if (interrupt_.stopped()) return end(Status::interrupted);
             ++result_.n_evaluations;
             if (!(loss - loss == 0)) return end(Status::diverged);
@@ -196,7 +201,7 @@ class Descent {
             if (last && b + 1 < count) {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
-            if (last && !close_epoch(mean, rate)) return false;
+            if (recorded && !close_epoch(mean, rate)) return false;
         }
         ++epoch_;
         return true;

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         schedules,
         stopping,
     )
+    from steepest._lr_find import RangeTest, lr_find
     from steepest._minimize import MinimizeResult, minimize
     from steepest.estimators import (
         LinearRegression,
@@ -78,6 +79,7 @@ __all__ = [
     "PolynomialRegression",
     "RAdam",
     "RMSprop",
+    "RangeTest",
     "Rprop",
     "available_instruction_sets",
     "build_info",
@@ -87,6 +89,7 @@ __all__ = [
     "instruction_set",
     "kernels",
     "losses",
+    "lr_find",
     "minimize",
     "optimizers",
     "plot",
@@ -118,6 +121,7 @@ _HOME = {
         ),
         "optimizers",
     ),
+    **dict.fromkeys(("lr_find", "RangeTest"), "_lr_find"),
     **dict.fromkeys(("minimize", "MinimizeResult"), "_minimize"),
     **dict.fromkeys(
         (

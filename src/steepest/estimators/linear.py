@@ -13,6 +13,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from steepest import _native
 from steepest._bases import exactly, two_floats
 from steepest._validate import Array, chunks
+from steepest.estimators.advice import Problem
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -310,7 +311,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         features = d + bool(self.fit_intercept)
         measuring = 0.0 if automatic else features * (features / 2 + K + 8)
         bounded = automatic and full and loss.curvature is not None
-        power = bounded and features > MOST_FEATURES
+        by_power = bounded and features > MOST_FEATURES
         exact = (
             least_squares
             and full
@@ -325,10 +326,11 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         )
 
         training, sums = Data(X, y, weights), None
+        with_pairs = by_moments or (bounded and not by_power)
         if automatic or by_moments or self.standardize:
             sums = _native.core.linear_moments(
                 training.as_tuple(),
-                by_moments or (bounded and not power),
+                with_pairs,
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
@@ -343,7 +345,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         if moments is None:
             training = scaling.apply(training)
         optimizer = self.optimizer
-        if power:
+        if by_power:
             assert loss.curvature is not None
             largest = largest_curvature(training.X, weights, self.fit_intercept)
             largest = loss.curvature / K * largest + l2
@@ -410,6 +412,38 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 hook,
             )
             end = state.weights[0], state.biases[0]
+
+        def hessian(standardize: bool = self.standardize) -> Array:
+            given = Data(X, y, weights).as_tuple()
+            pairs = (
+                sums
+                if with_pairs
+                else _native.core.linear_moments(given, True, check_threads(None))
+            )
+            part = 0.5 * (loss.curvature or 0.0)  # of the squared error's
+            within = Scaling.of(pairs, X, y, standardize, self.fit_intercept)
+            of_loss = part * within.hessian(pairs, 0.0, self.fit_intercept)
+            penalised = np.arange(len(of_loss)) >= bool(self.fit_intercept)
+            return np.asarray(of_loss + np.diag(l2 * penalised))
+
+        def power(rows: Array | None) -> float:
+            given = scaling.apply(Data(X, y, weights))
+            given = given if rows is None else given.part(rows)
+            largest = largest_curvature(given.X, given.sample_weight, self.fit_intercept)
+            return float((loss.curvature or 0.0) / K * largest + l2)
+
+        result["problem"] = Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            X,
+            None if loss.curvature is None else hessian,
+            0.0 if with_pairs else 4.0 * n * features**2,
+            is_quadratic=least_squares,
+            automatic=automatic and not l1,
+            tol=config.get("gradient_tolerance", 0.0),
+            power=None if loss.curvature is None else power,
+        )
         self.__dict__.update(fitted(*scaling.restore_finite(end, start, result, left_off), multi))
         self.out_activation_ = activation
         self._record(result, loss_scale, best_restored=config["restore_best"])

@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from steepest import _native
 from steepest._validate import Array, check_choice, check_number
+from steepest.estimators.advice import Problem
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -373,6 +374,35 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             self._hook(watch, config, attributes_at),
         )
         end = state.weights[0], state.biases[0]
+        zeros, with_pairs = Data(X, zero, weights), bounded and not power
+
+        def hessian() -> Array:
+            pairs = sums
+            if not with_pairs:
+                given = zeros.as_tuple()
+                pairs = _native.core.linear_moments(given, True, check_threads(None))
+            bounding = scaling.hessian(pairs, 0.0, self.fit_intercept)
+            penalised = np.arange(len(bounding)) >= bool(self.fit_intercept)
+            return np.asarray(0.5 * (bound or 0.0) * bounding + np.diag(l2 * penalised))
+
+        def power_on(rows: Array | None) -> float:
+            given = scaling.apply(zeros)
+            given = given if rows is None else given.part(rows)
+            largest = largest_curvature(given.X, given.sample_weight, self.fit_intercept)
+            return (bound or 0.0) * largest + l2
+
+        result["problem"] = Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            X,
+            None if bound is None else hessian,
+            0.0 if with_pairs else 4.0 * X.shape[0] * (X.shape[1] + 1.0) ** 2,
+            is_quadratic=False,
+            automatic=automatic and full,
+            tol=config.get("gradient_tolerance", 0.0),
+            power=None if bound is None else power_on,
+        )
         coef, intercept = scaling.restore_finite(end, start, result)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)

@@ -20,6 +20,7 @@ from steepest._validate import (
     check_integer,
     check_number,
 )
+from steepest.estimators.advice import NetworkProblem, keep_ending
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -54,6 +55,7 @@ from steepest.estimators.parameters import (
 from steepest.estimators.penalties import Strength, has_l1, layer_penalties
 from steepest.estimators.prediction import answers
 from steepest.estimators.progress import Progress
+from steepest.estimators.report import Reports
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import ScheduleLike
@@ -70,7 +72,7 @@ def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
     return True
 
 
-class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
+class MultiLayerPerceptron(CallbackSupport, NetworkConversion, Reports, BaseEstimator):
     """What the classifier and the regressor share."""
 
     def __init__(
@@ -222,13 +224,15 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
     def _report(self, result: dict[str, Any]) -> None:
         self.status_ = result["status"]
         if self._solver() == "lbfgs" and result["exception"] is None:
+            keep_ending(self, result)
             return
         limit = result["n_epochs"] >= self.max_iter
         if result["status"] == "max_epochs" and result["exception"] is None and limit:
             self.status_ = "max_epochs"
+            causes = keep_ending(self, result)
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
-                "hasn't converged yet.",
+                f"hasn't converged yet.{causes}",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -511,6 +515,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         goes_on: bool = False,
     ) -> None:
         """Set the fitted attributes; the history of an earlier call is kept if this one ``goes_on`` from it."""
+        result["problem"] = NetworkProblem(self, data)
         if goes_on:
             history = continued(getattr(self, "history_", {}), history)
         self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))

@@ -13,6 +13,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from steepest import kernels
 from steepest._bases import BASES, Basis, explicit_recurrence, to_monomial, to_unit
 from steepest._validate import Array, check_choice, check_finite, check_integer, check_range
+from steepest.estimators.advice import Problem
 from steepest.estimators.base import (
     about_validation_data,
     check_inputs,
@@ -337,6 +338,23 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             result = points_descent(
                 theta, units, loss, optimizer, data, held_out, (l1, l2), config, hook
             )
+
+        def hessian() -> Array:
+            measured = data.moments(units, n_threads) if moments is None else moments
+            of_loss = 0.5 * (loss.curvature or 0.0) * moments_hessian(measured, 0.0)
+            return np.asarray(of_loss + np.diag(l2 * (np.arange(len(of_loss)) > 0)))
+
+        result["problem"] = Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            data.x[:, None],
+            None if loss.curvature is None else hessian,
+            0.0 if moments is not None else 40.0 * data.x.size * (degree + 1.0),
+            is_quadratic=least_squares,
+            automatic=automatic and not l1,
+            tol=config.get("gradient_tolerance", 0.0),
+        )
         self.__dict__.update(attributes_at(theta, result["n_epochs"]))
         self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
