@@ -366,6 +366,17 @@ def test_features_far_from_0_are_named(data):
     assert values["mean"] == pytest.approx((X[:, 2] + 500).mean())
 
 
+def test_of_many_rows_some_are_looked_at(rng):
+    X = rng.standard_normal((30_000, 50)) * np.where(np.arange(50) == 7, 100.0, 1.0)
+    model = st.LinearRegression(
+        standardize=False, learning_rate=1e-6, max_epochs=2, batch_size=10_000
+    )
+    assert "on 20000 of the 30000 rows; standardize" in warning_of(model, X, X[:, 0])
+    (found,) = [f for f in model.report(X).findings if f.kind == "features"]
+    assert "of the 30000 rows" not in found.message
+    assert found.values["ratio"] == pytest.approx(X.std(axis=0).max() / X.std(axis=0).min())
+
+
 def test_standardised_models_have_no_unscaled_features(data):
     X, y = data[0] * [1.0, 1e4, 1.0], data[1]
     message = warning_of(st.LinearRegression(learning_rate=0.1, max_epochs=5), X, y)

@@ -11,7 +11,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -131,22 +131,6 @@ class Problem:
         where = "all rows" if most >= n else f"{most} of the {n} rows"
         return Curvature(largest, None, f"by power iteration on {where}", self.is_quadratic)
 
-    def curvature_of_auto(self) -> Curvature | None:
-        """Return the curvatures from which the rate and the momentum of "auto" were computed."""
-        if not self.automatic:
-            return None
-        optimizer = self.optimizer
-        if isinstance(optimizer, Momentum) and not optimizer.nesterov and self.is_quadratic:
-            root, momentum = math.sqrt(optimizer.learning_rate), math.sqrt(optimizer.momentum)
-            largest, least = ((1 + momentum) / root) ** 2, ((1 - momentum) / root) ** 2
-            return Curvature(
-                largest, least, 'the largest curvature, measured for learning_rate="auto"', True
-            )
-        if isinstance(optimizer, Momentum) and optimizer.nesterov:
-            source = 'the bound for learning_rate="auto"'
-            return Curvature(1.0 / optimizer.learning_rate, None, source, False)
-        return None
-
 
 @dataclass
 class NetworkProblem:
@@ -154,6 +138,9 @@ class NetworkProblem:
 
     estimator: Any
     data: Any
+
+    automatic: ClassVar[bool] = False
+    is_quadratic: ClassVar[bool] = False
 
     @property
     def X(self) -> Inputs:
@@ -175,10 +162,6 @@ class NetworkProblem:
         size, rows = self.estimator.batch_size, self.X.shape[0]
         size = 200 if isinstance(size, str) else int(size)
         return 0 if size >= rows or self.estimator._solver() == "lbfgs" else size
-
-    def curvature_of_auto(self) -> None:
-        """Return None: no network has such a rate."""
-        return
 
     def curvature(self, budget: float = math.inf) -> Curvature | None:
         """Return the largest curvature where the network is now, by Lanczos's iteration on the Hessian.
@@ -268,8 +251,9 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
         "batch_size": problem.batch_size,
         "n_rows": problem.X.shape[0],
         "n_steps": result.get("n_steps"),
-        "curvature": problem.curvature_of_auto(),
-        "automatic": getattr(problem, "automatic", False),
+        "automatic": problem.automatic,
+        "is_quadratic": problem.is_quadratic,
+        "curvature": None,
         "findings": (),
     }
     estimator._ending = ending
@@ -281,7 +265,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
     with np.errstate(all="ignore"):
         findings, curvature = explained(problem, result)
     ending["findings"] = tuple(findings)
-    ending["curvature"] = curvature or ending["curvature"]
+    ending["curvature"] = curvature
     return "".join(f" {finding}" for finding in findings)
 
 
@@ -300,15 +284,15 @@ def explained(
     norms = history.get("gradient_norm", ())
     rate = float(rates[-1]) if len(rates) else getattr(problem.optimizer, "learning_rate", math.nan)
     if diverged:
-        curvature = problem.curvature_of_auto() or problem.curvature(budget)
+        curvature = curvature_of_auto(problem) or problem.curvature(budget)
         findings.append(about_rate(problem, curvature, rate))
     elif not is_network:
-        curvature = problem.curvature_of_auto() or problem.curvature(budget)
+        curvature = curvature_of_auto(problem) or problem.curvature(budget)
         norm = float(norms[-1]) if len(norms) else math.nan
         findings.append(about_condition(problem, curvature, rate, norm))
     if is_network or not getattr(problem.estimator, "standardize", True):
-        most = max(100, int(budget / (10.0 * d)))
-        findings += about_features(problem.estimator, rows_of(problem.X, most), is_network)
+        most = max(100, int(CHEAP / (10.0 * d)))  # as a copy
+        findings += about_features(problem.estimator, problem.X, is_network, most)
     if is_network and not diverged:
         findings.append(about_dead_units(problem.estimator, problem.X, budget))
     return [finding for finding in findings if finding is not None], curvature
@@ -338,6 +322,23 @@ def curvature_on(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Curva
         copy.fit(X, y, sample_weight=sample_weight)
     problem: Problem = copy._keep_problem
     return problem.curvature()
+
+
+def curvature_of_auto(problem: Any) -> Curvature | None:
+    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not.
+
+    ``problem`` has the optimizer, and whether it is automatic and the objective quadratic.
+    """
+    optimizer = problem.optimizer
+    if not problem.automatic or not isinstance(optimizer, Momentum):
+        return None
+    if optimizer.nesterov:
+        source = 'the bound for learning_rate="auto"'
+        return Curvature(1.0 / optimizer.learning_rate, None, source, False)
+    root, momentum = math.sqrt(optimizer.learning_rate), math.sqrt(optimizer.momentum)
+    largest, least = ((1 + momentum) / root) ** 2, ((1 - momentum) / root) ** 2
+    source = 'the largest curvature, measured for learning_rate="auto"'
+    return Curvature(largest, least, source, problem.is_quadratic)
 
 
 # ---------------------------------------------------------------- the causes
@@ -479,8 +480,13 @@ def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
     return ""
 
 
-def about_features(estimator: Any, X: Inputs, is_network: bool) -> list[Finding]:
-    """Say whether the features' units differ, or are far from 0 for their spread."""
+def about_features(
+    estimator: Any, X: Inputs, is_network: bool, most: int | None = None
+) -> list[Finding]:
+    """Say whether the features' units differ, or are far from 0 for their spread; on at most so many rows."""
+    rows, is_sparse = X.shape[0], isinstance(X, SparseRows)
+    X = X if most is None else rows_of(X, most)
+    where = "" if X.shape[0] == rows else f", on {X.shape[0]} of the {rows} rows"
     mean, deviation = column_statistics(X)
     moving = deviation > 1e-12 * np.abs(mean)
     findings: list[Finding] = []
@@ -488,27 +494,26 @@ def about_features(estimator: Any, X: Inputs, is_network: bool) -> list[Finding]
         return findings
     columns = np.flatnonzero(moving)
     small, large = (int(columns[f(deviation[moving])]) for f in (np.argmin, np.argmax))
-    helps = (
-        "sklearn.preprocessing.StandardScaler before the network"
-        if is_network
-        else "standardize=True"
-    )
+    helps = "standardize=True"
+    if is_network:
+        scaler = "StandardScaler(with_mean=False)" if is_sparse else "StandardScaler"
+        helps = f"sklearn.preprocessing.{scaler} before the network"
     ratio = float(deviation[large] / deviation[small])
     if ratio > SPREAD:
         text = (
             f"The features are not scaled: their standard deviations differ by a factor of {ratio:.3g}, from "
             f"{deviation[small]:.3g} in {_column(estimator, small)} to {deviation[large]:.3g} in "
-            f"{_column(estimator, large)}; {helps} makes them 1."
+            f"{_column(estimator, large)}{where}; {helps} makes them 1."
         )
         values = {"ratio": ratio, "smallest": small, "largest": large, "deviations": deviation}
         findings.append(Finding("features", text, values))
     offsets = np.zeros_like(mean)
     offsets[moving] = np.abs(mean[moving]) / deviation[moving]
     far = int(np.argmax(offsets))
-    if offsets[far] > SPREAD:
+    if offsets[far] > SPREAD and not is_sparse:  # which would not be sparse any more
         text = (
             f"The features are not centred: {_column(estimator, far)} has mean {mean[far]:.4g} and standard "
-            f"deviation {deviation[far]:.3g}; {helps} subtracts the mean."
+            f"deviation {deviation[far]:.3g}{where}; {helps} subtracts the mean."
         )
         values = {"column": far, "mean": float(mean[far]), "deviation": float(deviation[far])}
         findings.append(Finding("offset", text, values))
@@ -541,6 +546,8 @@ def about_dead_units(estimator: Any, X: Inputs, budget: float = math.inf) -> Fin
 
 def evenly_spaced(rows: int, most: int) -> Array:
     """Return the indices of at most so many rows, evenly spaced, the first and the last among them."""
+    if most >= rows:
+        return np.arange(rows)
     return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
 
 
@@ -553,7 +560,8 @@ def column_statistics(X: Inputs) -> tuple[Array, Array]:
     """Return the means and standard deviations, (d,) each, in float64."""
     if not isinstance(X, SparseRows):
         wide = X.astype(np.float64, copy=False)
-        return wide.mean(axis=0), wide.std(axis=0)
+        mean = wide.mean(axis=0)
+        return mean, np.sqrt(np.square(wide - mean).mean(axis=0))
     n, d = X.shape
     values = X.values.astype(np.float64)
     there = np.bincount(X.columns, minlength=d)
@@ -589,9 +597,10 @@ def dead_units(
     ]
     rows = X.shape[0]
     most = int(max(32, min(rows, budget / size)))
-    looked = evenly_spaced(rows, most)
-    step = max(1, len(looked) // 256)
-    order = np.concatenate([looked[::step], np.delete(looked, slice(None, None, step))])
+    order = evenly_spaced(rows, most)
+    if most > 256:
+        step = most // 256
+        order = np.concatenate([order[::step], np.delete(order, slice(None, None, step))])
     for part in chunks(len(order), 256):
         block = X[order[part]]
         layers = _native.core.network_forward(

@@ -427,8 +427,8 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             return np.asarray(of_loss + np.diag(l2 * penalised))
 
         def power(rows: Array | None) -> float:
-            given = scaling.apply(Data(X, y, weights))
-            given = given if rows is None else given.part(rows)
+            given = Data(X, y, weights)
+            given = scaling.apply(given if rows is None else given.part(rows))
             largest = largest_curvature(given.X, given.sample_weight, self.fit_intercept)
             return float((loss.curvature or 0.0) / K * largest + l2)
 

@@ -386,8 +386,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             return np.asarray(0.5 * (bound or 0.0) * bounding + np.diag(l2 * penalised))
 
         def power_on(rows: Array | None) -> float:
-            given = scaling.apply(zeros)
-            given = given if rows is None else given.part(rows)
+            given = scaling.apply(zeros if rows is None else zeros.part(rows))
             largest = largest_curvature(given.X, given.sample_weight, self.fit_intercept)
             return (bound or 0.0) * largest + l2
 

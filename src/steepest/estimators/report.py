@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from steepest.estimators.advice import (
     NetworkProblem,
     about_dead_units,
     about_features,
+    curvature_of_auto,
     curvature_on,
     dead_units,
     hidden_activations,
@@ -344,8 +346,10 @@ class _Measured:
 
     def curvature(self) -> Curvature | None:
         if self.X is None or self.y is None:
-            known: Curvature | None = self.ending.get("curvature")
-            return known
+            if not self.ending:
+                return None
+            known: Curvature | None = self.ending["curvature"]
+            return known or curvature_of_auto(SimpleNamespace(**self.ending))
         if not self.is_network:
             return curvature_on(self.model, self.X, self.y, self.sample_weight)
         return self.problem().curvature()
