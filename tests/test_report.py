@@ -552,12 +552,15 @@ def test_the_counts_of_batches(data):
     assert quietly(st.LinearRegression(), X, y).report().batch_size == 60
 
 
-def test_the_time_of_several_calls_is_added_up(data):
+def test_calls_of_partial_fit(data):
     X, y = data
-    model = st.MLPRegressor(random_state=0)
+    model = st.MLPRegressor(random_state=0, batch_size=20)
     for _ in range(3):
         model.partial_fit(X, y)
-    assert model.report().seconds == pytest.approx(model.history_["seconds"].sum())
+    report = model.report()
+    assert report.n_steps == 9
+    assert report.seconds == model.history_["seconds"][-1]
+    assert report.loss.first == model.loss_curve_[0]
 
 
 def test_zeros_of_an_l1_penalty(data):

@@ -187,7 +187,7 @@ def lr_find(
     >>> import numpy as np, steepest as st
     >>> x = np.array([[-1.0], [1.0]])
     >>> model = st.LinearRegression(standardize=False, fit_intercept=False)
-    >>> found = st.lr_find(model, x, x[:, 0], low=1e-3, n_steps=200)  # J = (w - 1)^2, so that 2/L = 1
+    >>> found = st.lr_find(model, x, x[:, 0], low=1e-3)  # J = (w - 1)^2, so that 2/L = 1
     >>> round(found.limit, 12)
     1.0
     >>> bool(found.suggestion < found.limit < found.diverged_at)

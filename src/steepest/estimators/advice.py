@@ -103,6 +103,10 @@ class Problem:
     tol: float = 0.0
     power: Callable[[Array | None], float] | None = None
 
+    def steps_of(self, result: dict[str, Any]) -> int:
+        """Return how many steps the descent has taken."""
+        return int(result["n_steps"])
+
     def curvature(self, budget: float = math.inf) -> Curvature | None:
         """Measure the eigenvalues; None if there are none, or it takes too long."""
         if self.hessian is None:
@@ -147,6 +151,10 @@ class NetworkProblem:
         """The inputs that it was trained on."""
         inputs: Inputs = self.data.X
         return inputs
+
+    def steps_of(self, result: dict[str, Any]) -> int | None:
+        """Return None where the optimizer's state, with which the next call goes on, counts the steps."""
+        return None if hasattr(self.estimator, "_resume") else result.get("n_steps")
 
     @property
     def optimizer(self) -> Any:
@@ -250,7 +258,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
         "optimizer": problem.optimizer,
         "batch_size": problem.batch_size,
         "n_rows": problem.X.shape[0],
-        "n_steps": result.get("n_steps"),
+        "n_steps": problem.steps_of(result),
         "automatic": problem.automatic,
         "is_quadratic": problem.is_quadratic,
         "curvature": None,
@@ -447,7 +455,7 @@ def about_condition(
     asked = norm / target if target > 0 and norm > target else math.nan
     if not problem.batch_size and None not in factors and asked > 1:
         factor = max(f for f in factors if f is not None)
-        if factor < 1:
+        if 0 < factor < 1:
             more = math.log(asked) / -math.log(factor)
             values |= {"shrinkage": factor, "steps_needed": math.ceil(more)}
             text += (
@@ -559,9 +567,10 @@ def rows_of(X: Inputs, most: int) -> Inputs:
 def column_statistics(X: Inputs) -> tuple[Array, Array]:
     """Return the means and standard deviations, (d,) each, in float64."""
     if not isinstance(X, SparseRows):
-        wide = X.astype(np.float64, copy=False)
-        mean = wide.mean(axis=0)
-        return mean, np.sqrt(np.square(wide - mean).mean(axis=0))
+        mean = X.mean(axis=0, dtype=np.float64)
+        parts = list(chunks(X.shape[0], max(1, 16384 // X.shape[1])))
+        total = sum(np.square(X[rows] - mean).sum(axis=0) for rows in parts)
+        return mean, np.sqrt(total / X.shape[0])
     n, d = X.shape
     values = X.values.astype(np.float64)
     there = np.bincount(X.columns, minlength=d)

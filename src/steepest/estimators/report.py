@@ -82,10 +82,12 @@ class Report:
         What is differentiated and reported, as a formula in words.
     loss, validation_loss, validation_score : LossReport or None
         Of the history.
-    n_epochs, n_steps : int or None
-        Of the last call of ``fit`` or ``partial_fit``.
+    n_epochs : int or None
+        ``n_iter_``.
+    n_steps : int or None
+        Of the last call; of a network's ``partial_fit`` those of all calls.
     seconds : float or None
-        Measured in the descent, over the whole history.
+        Of the last call, measured in the descent.
     optimizer : Optimizer or None
         What took the steps; None for L-BFGS, and where it is not known.
     state_size : int or None
@@ -291,8 +293,8 @@ class _Measured:
             validation_loss=_column(self.history, "validation_loss", min),
             validation_score=_column(self.history, "validation_score", max),
             n_epochs=getattr(model, "n_iter_", None),
-            n_steps=ending.get("n_steps"),
-            seconds=_seconds(self.history),
+            n_steps=self.n_steps(),
+            seconds=_last(self.history, "seconds"),
             optimizer=optimizer,
             state_size=None if optimizer is None else len(optimizer.slots) * n_parameters,
             batch_size=None if batch is None else batch or ending["n_rows"],
@@ -305,6 +307,13 @@ class _Measured:
             score=self.score(),
             findings=tuple(self.findings(curvature)),
         )
+
+    def n_steps(self) -> int | None:
+        steps: int | None = self.ending.get("n_steps")
+        resume = vars(self.model).get("_resume")
+        if steps is None and resume is not None:
+            return int(resume["state"].n_steps)
+        return steps
 
     def parameters(self) -> list[Any]:
         model = self.model
@@ -418,15 +427,6 @@ def _last(history: dict[str, Array], name: str) -> float | None:
     if values is None or not len(values) or np.isnan(values[-1]):
         return None
     return float(values[-1])
-
-
-def _seconds(history: dict[str, Array]) -> float | None:
-    """Return the time of all calls; each begins at 0 again."""
-    seconds = history.get("seconds")
-    if seconds is None or not len(seconds) or np.isnan(seconds).any():
-        return None
-    ends = np.append(seconds[1:] < seconds[:-1], True)
-    return float(np.sum(seconds[ends]))
 
 
 # ---------------------------------------------------------------- the objective in words
