@@ -336,7 +336,7 @@ def test_a_crawling_polynomial_is_told_of_the_orthonormal_basis(data):
 )
 def test_unscaled_features_are_named(model, data, as_sparse):
     X, y = for_model(model, data)
-    X = X * [1.0, 1e4, 1.0]
+    X = np.maximum(X, 0.0) * [1.0, 1e4, 1.0]
     model = clone(model)
     message = warning_of(model, csr_matrix(X) if as_sparse else X, y)
     deviations = StandardScaler().fit(X).scale_

@@ -20,6 +20,7 @@ from steepest.stopping import MaxSteps, StopRule
 __all__ = ["RangeTest", "lr_find"]
 
 Floats = NDArray[np.float64]
+MOST_FOR_LIMIT = 1e10  # multiply-adds; for more, the largest curvature is found by power iteration
 Suggest = Literal["steepest", "valley", "minimum"]
 
 
@@ -46,7 +47,7 @@ class RangeTest:
     limit : float or None
         Beyond this constant rate the descent diverges, on all rows: 2/L for plain gradient descent, with L the
         largest curvature; known for the squared error of linear and polynomial models with ``SGD`` and
-        ``Momentum``, otherwise None.
+        ``Momentum``, otherwise None. For many features L is from power iteration, which may be some percent short.
     initial_loss : float
         The loss before the first step.
     method : {"steepest", "valley", "minimum"}
@@ -323,7 +324,7 @@ def _limit(model: Any, optimizer: Optimizer, X: Any, y: Any, sample_weight: Any)
     """Return the largest stable rate, where the squared error of a linear model tells."""
     from steepest.estimators.advice import curvature_on, stable_rate
 
-    curvature = curvature_on(model, X, y, sample_weight)
+    curvature = curvature_on(model, X, y, sample_weight, MOST_FOR_LIMIT)
     if curvature is None or not curvature.is_quadratic:
         return None
     return stable_rate(optimizer, curvature.largest)

@@ -259,6 +259,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         ------
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the descent diverged, or ``max_epochs`` were not enough: with the causes that were found, and their
+            numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)

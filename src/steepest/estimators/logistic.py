@@ -219,6 +219,12 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         ------
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the descent diverged, or ``max_epochs`` were not enough: with the causes that were found, and their
+            numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)

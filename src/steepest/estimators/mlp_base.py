@@ -186,7 +186,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, Reports, BaseEsti
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` epochs were not enough, or the descent diverged.
+            If ``max_iter`` epochs were not enough, or the descent diverged: with the causes that were found (the
+            learning rate, unscaled features, dead ReLU units), and their numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             with invalid_parameters():

@@ -212,6 +212,12 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         ------
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the descent diverged, or ``max_epochs`` were not enough: with the causes that were found, and their
+            numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             measured = self._data(X, y, sample_weight, reset=True)
