@@ -306,6 +306,20 @@ def test_the_steps_of_auto_are_those_that_it_takes(data):
     assert taken == pytest.approx(foretold, rel=0.6)  # the double root delays it
 
 
+def test_a_limit_of_ones_own_is_no_warning_but_in_the_report(data):
+    X, y = data[0] * [1.0, 30.0, 0.1], data[1]
+    settings = {"learning_rate": 1e-4, "standardize": False}
+    model = st.LinearRegression(stop=[MaxSteps(50)], **settings).fit(X, y)
+    assert model.report().findings == ()
+    warned = st.LinearRegression(max_epochs=50, **settings)
+    warning_of(warned, X, y)
+    (found,) = [f for f in model.report(X, y).findings if f.kind == "condition"]
+    assert found.message == finding(warned, "condition").message
+    assert [f.message for f in warned.report(X, y).findings] == [
+        f.message for f in warned.report().findings
+    ]
+
+
 def test_a_crawling_polynomial_is_told_of_the_orthonormal_basis(data):
     x, y = data[0][:, 0], data[1]
     model = st.PolynomialRegression(9, "monomial", max_epochs=20)

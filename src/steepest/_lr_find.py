@@ -322,9 +322,10 @@ def _convergence_warning() -> type[Warning]:
 
 def _limit(model: Any, optimizer: Optimizer, X: Any, y: Any, sample_weight: Any) -> float | None:
     """Return the largest stable rate, where the squared error of a linear model tells."""
-    from steepest.estimators.advice import curvature_on, stable_rate
+    from steepest.estimators.advice import problem_on, stable_rate
 
-    curvature = curvature_on(model, X, y, sample_weight, MOST_FOR_LIMIT)
+    problem = problem_on(model, X, y, sample_weight)
+    curvature = None if problem is None else problem.curvature(MOST_FOR_LIMIT)
     if curvature is None or not curvature.is_quadratic:
         return None
     return stable_rate(optimizer, curvature.largest)

@@ -265,7 +265,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
         "findings": (),
     }
     estimator._ending = ending
-    if "_keep_problem" in vars(estimator):  # of curvature_on
+    if "_keep_problem" in vars(estimator):  # of problem_on
         estimator._keep_problem = problem
         return ""
     if result["status"] not in ("diverged", "max_epochs") or result["exception"] is not None:
@@ -306,10 +306,8 @@ def explained(
     return [finding for finding in findings if finding is not None], curvature
 
 
-def curvature_on(
-    model: Any, X: Any, y: Any, sample_weight: Any = None, budget: float = math.inf
-) -> Curvature | None:
-    """Return the curvatures of a model's objective on data; None if they are not known or it is a network.
+def problem_on(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem | None:
+    """Return the problem of fitting a model to data; None for a network.
 
     By a fit of no steps, of which the problem is kept.
     """
@@ -334,7 +332,7 @@ def curvature_on(
         warnings.simplefilter("ignore")
         copy.fit(X, y, sample_weight=sample_weight)
     problem: Problem = copy._keep_problem
-    return problem.curvature(budget)
+    return problem
 
 
 def curvature_of_auto(problem: Any) -> Curvature | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,13 +14,16 @@ from steepest.estimators.advice import (
     Curvature,
     Finding,
     NetworkProblem,
+    Problem,
+    about_condition,
     about_dead_units,
     about_features,
+    about_rate,
     curvature_of_auto,
-    curvature_on,
     dead_units,
     hidden_activations,
     limit_in_words,
+    problem_on,
     stable_rate,
 )
 from steepest.estimators.base import Data, check_inputs, check_weights, require_fitted
@@ -268,6 +271,9 @@ class _Measured:
         self.inputs = None
         if X is not None and not hasattr(model, "basis_"):
             self.inputs = check_inputs(model, X, reset=False)
+        self.problem: Problem | NetworkProblem | None = None
+        if y is not None:
+            self.problem = self._network() if self.is_network else self._convex()
 
     def report(self) -> Report:
         model, ending = self.model, self.ending
@@ -354,17 +360,22 @@ class _Measured:
         return [_layer(np.asarray(w), np.asarray(b), kind, k) for w, b, kind, k in parts]
 
     def curvature(self) -> Curvature | None:
-        if self.X is None or self.y is None:
+        if self.y is None:
             if not self.ending:
                 return None
             known: Curvature | None = self.ending["curvature"]
             return known or curvature_of_auto(SimpleNamespace(**self.ending))
-        if not self.is_network:
-            return curvature_on(self.model, self.X, self.y, self.sample_weight)
-        return self.problem().curvature()
+        return None if self.problem is None else self.problem.curvature()
 
-    def problem(self) -> NetworkProblem:
-        """Return a network with data to measure on."""
+    def _convex(self) -> Problem | None:
+        """Return the problem of fitting the model to the data, with what took the steps of its own fit."""
+        problem = problem_on(self.model, self.X, self.y, self.sample_weight)
+        if problem is None or not self.ending:
+            return problem
+        own = {name: self.ending[name] for name in ("optimizer", "batch_size", "automatic")}
+        return replace(problem, **own)
+
+    def _network(self) -> NetworkProblem:
         model, X = self.model, self.inputs
         assert X is not None
         targets = model._targets(self.y, X, reset=False)
@@ -390,7 +401,22 @@ class _Measured:
                 dead = about_dead_units(self.model, self.inputs)
                 if dead is not None:
                     found["dead_units"] = dead
+        if self.ending and curvature is not None and self.problem is not None:
+            self._about_the_end(found, curvature)
         return list(found.values())
+
+    def _about_the_end(self, found: dict[str, Finding], curvature: Curvature) -> None:
+        """Replace the causes of a descent's end by what the curvature on these data tells."""
+        rate, norm = (_last(self.history, name) for name in ("learning_rate", "gradient_norm"))
+        finding, status = None, getattr(self.model, "status_", None)
+        if rate is None or self.problem is None:
+            return
+        if status == "diverged":
+            finding = about_rate(self.problem, curvature, rate)
+        elif status in ("max_epochs", "max_steps", "max_seconds"):
+            finding = about_condition(self.problem, curvature, rate, norm or 0.0)
+        if finding is not None:
+            found[finding.kind] = finding
 
 
 def _layer(weights: Array, biases: Array, activation: str, dead: int | None = None) -> LayerReport:
