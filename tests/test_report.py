@@ -306,6 +306,51 @@ def test_the_steps_of_auto_are_those_that_it_takes(data):
     assert taken == pytest.approx(foretold, rel=0.6)  # the double root delays it
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_crawling_classifier_names_the_condition_number_where_it_is(data, fit_intercept, classes):
+    """Against the Hessian of the log loss by NumPy: sum_i x_i x_i^T (x) (diag p_i - p_i p_i^T) / N + alpha."""
+    X, y = data[0] * [1.0, 3.0, 0.2], data[1]
+    labels = np.digitize(y, np.quantile(y, np.arange(1, classes) / classes))
+    model = st.LogisticRegression(
+        learning_rate=0.1,
+        standardize=False,
+        alpha=0.01,
+        max_epochs=500,
+        tol=1e-12,
+        fit_intercept=fit_intercept,
+    )
+    message = warning_of(model, X, labels)
+    p = model.predict_proba(X)
+    design = np.column_stack([X, np.ones(len(X))]) if fit_intercept else X
+    if classes == 2:
+        blocks = [p[:, 0] * p[:, 1]]
+        matrix = design.T @ (blocks[0][:, None] * design) / len(X)
+        penalised = np.arange(len(matrix)) < 3
+    else:
+        spread = np.einsum("ik,kl->ikl", p, np.eye(3)) - np.einsum("ik,il->ikl", p, p)
+        matrix = np.einsum("ij,ikl,im->jkml", design, spread, design) / len(X)
+        matrix = matrix.reshape(3 * design.shape[1], -1)
+        penalised = np.arange(len(matrix)) < 9
+    curvatures = np.linalg.eigvalsh(matrix + 0.01 * np.diag(penalised))
+    curvatures = curvatures[curvatures > 1e-9]
+    values = finding(model, "condition").values
+    assert values["largest_curvature"] == pytest.approx(curvatures[-1], rel=1e-6)
+    assert values["least_curvature"] == pytest.approx(curvatures[0], rel=1e-5)
+    assert "steps more" in message
+    more = values["steps_needed"]
+    whole = st.LogisticRegression(
+        learning_rate=0.1,
+        standardize=False,
+        alpha=0.01,
+        max_epochs=10**6,
+        tol=1e-12,
+        fit_intercept=fit_intercept,
+    ).fit(X, labels)
+    # With three classes it was still on its way, and curvatures change.
+    assert whole.n_iter_ - 500 == pytest.approx(more, rel=0.15 if classes == 2 else 0.5)
+
+
 def test_a_limit_of_ones_own_is_no_warning_but_in_the_report(data):
     X, y = data[0] * [1.0, 30.0, 0.1], data[1]
     settings = {"learning_rate": 1e-4, "standardize": False}

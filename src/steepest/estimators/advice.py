@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,6 +27,7 @@ from steepest.optimizers import SGD, Momentum
 CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e7, 1e9, 0.1
 SPREAD = 10.0  # features whose units differ by more are said to be unscaled
 DEAD = 0.1  # of a layer's units, from which on they are worth a word
+ROUNDING_OF_DIFFERENCES = 1e-9  # of the largest curvature
 NETWORK_STEPS = 20  # of Lanczos's iteration
 
 
@@ -88,7 +89,8 @@ class Problem:
 
     hessian: returns the Hessian of the objective for one output, (p, p), or of a quadratic above it; None where the
     loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest curvature by
-    power iteration, on some of the rows if they are given. ``automatic``: the optimizer is the one that
+    power iteration, on some of the rows if they are given. local: returns the gradient as a function, and the point
+    where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
     ``learning_rate="auto"`` computes from the curvatures.
     """
 
@@ -102,6 +104,7 @@ class Problem:
     automatic: bool
     tol: float = 0.0
     power: Callable[[Array | None], float] | None = None
+    local: Callable[[], tuple[Any, Array]] | None = None
 
     def steps_of(self, result: dict[str, Any]) -> int:
         """Return how many steps the descent has taken."""
@@ -125,6 +128,20 @@ class Problem:
         if not self.is_quadratic:
             return Curvature(largest, None, "a bound of the Hessian's", False, trace)
         return Curvature(largest, least, "the Hessian's largest eigenvalue", True, trace)
+
+    def local_curvature(self, budget: float = math.inf) -> Curvature | None:
+        """Measure the eigenvalues where the descent has ended; None if it takes too long."""
+        n, d = self.X.shape
+        if self.local is None or 8.0 * n * (d + 1.0) ** 2 > budget:  # for one output
+            return None
+        gradient, point = self.local()
+        if 8.0 * n * (d + 1.0) * point.size + 2.0 * point.size**3 > budget:
+            return None
+        hessian = differences(gradient, point)
+        if not np.isfinite(hessian).all():
+            return None
+        least, largest = _native.core.curvature_range(hessian, ROUNDING_OF_DIFFERENCES)
+        return Curvature(largest, least, "where the descent has ended", False)
 
     def _by_power(self, budget: float) -> Curvature | None:
         if self.power is None:
@@ -191,11 +208,7 @@ class NetworkProblem:
         if a_row * most > 4 * budget:
             return None
         data = self.data.part(evenly_spaced(rows, most)) if most < rows else self.data
-        data = type(data)(
-            data.X.astype(np.float64),
-            data.y.astype(np.float64) if data.y.dtype.kind == "f" else data.y,
-            None if data.sample_weight is None else data.sample_weight.astype(np.float64),
-        )
+        data = in_float64(data)
         part = data.X.shape[0] / rows
         model = self.estimator._model(data.y)
         model["l2"] = divided(model["l2"], 1.0 / part)
@@ -297,7 +310,10 @@ def explained(
     elif not is_network:
         curvature = curvature_of_auto(problem) or problem.curvature(budget)
         norm = float(norms[-1]) if len(norms) else math.nan
-        findings.append(about_condition(problem, curvature, rate, norm))
+        here = curvature
+        if isinstance(problem, Problem) and not problem.is_quadratic:
+            here = problem.local_curvature(budget)
+        findings.append(about_condition(problem, here, rate, norm))
     if is_network or not getattr(problem.estimator, "standardize", True):
         most = max(100, int(CHEAP / (10.0 * d)))  # as a copy
         findings += about_features(problem.estimator, problem.X, is_network, most)
@@ -451,7 +467,9 @@ def about_condition(
         "largest_curvature": curvature.largest,
         "least_curvature": curvature.least,
     }
-    text = f"The condition number is {kappa:.4g} (curvatures from {curvature.least:.3g} to {curvature.largest:.3g})"
+    where = "" if problem.is_quadratic else " where the descent has ended"
+    extent = f"from {curvature.least:.3g} to {curvature.largest:.3g}"
+    text = f"The condition number{where} is {kappa:.4g} (curvatures {extent})"
     ends = (curvature.least, curvature.largest)
     factors = [shrinkage(problem.optimizer, rate, end) for end in ends]
     target = problem.tol
@@ -465,7 +483,7 @@ def about_condition(
                 f": a step at the rate {rate:.3g} leaves {_close_to_1(factor)} of the slowest error, and from a "
                 f"gradient of {norm:.2g} to tol = {target:.2g} takes about {about(more)} steps more"
             )
-        if not problem.automatic and kappa > 1.001:
+        if not problem.automatic and kappa > 1.001 and problem.is_quadratic:
             root = math.sqrt(kappa)
             optimal = math.log(asked) / -math.log((root - 1) / (root + 1))
             values["steps_with_optimal_momentum"] = math.ceil(optimal)
@@ -480,7 +498,9 @@ def _close_to_1(factor: float) -> str:
 def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
     """Return what makes the condition number smaller."""
     estimator = problem.estimator
-    if problem.is_quadratic and getattr(estimator, "standardize", True) is False:
+    if getattr(estimator, "standardize", True) is False:
+        if not problem.is_quadratic:
+            return ""
         least, largest = curvature_range(problem.hessian(True))
         values["condition_number_standardised"] = largest / least
         return f" standardize=True makes it {largest / least:.4g}."
@@ -555,11 +575,34 @@ def about_dead_units(estimator: Any, X: Inputs, budget: float = math.inf) -> Fin
 # ---------------------------------------------------------------- what is measured
 
 
+def differences(gradient: Callable[[Array], Array], point: Array) -> Array:
+    """Return the Hessian by central differences of the gradient, symmetric."""
+    columns = []
+    for j in range(point.size):
+        step = np.zeros(point.size)
+        step[j] = 1e-5 * max(1.0, abs(float(point[j])))
+        width = (point + step)[j] - (point - step)[j]
+        columns.append((gradient(point + step) - gradient(point - step)) / width)
+    matrix = np.array(columns)
+    return np.asarray((matrix + matrix.T) / 2)
+
+
 def evenly_spaced(rows: int, most: int) -> Array:
     """Return the indices of at most so many rows, evenly spaced, the first and the last among them."""
     if most >= rows:
         return np.arange(rows)
     return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
+
+
+def in_float64(data: Any) -> Any:
+    """Return Data in double precision; classes stay integers."""
+    weights = data.sample_weight
+    return replace(
+        data,
+        X=data.X.astype(np.float64),
+        y=data.y.astype(np.float64) if data.y.dtype.kind == "f" else data.y,
+        sample_weight=None if weights is None else weights.astype(np.float64),
+    )
 
 
 def rows_of(X: Inputs, most: int) -> Inputs:

@@ -418,42 +418,56 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 hook,
             )
             end = state.weights[0], state.biases[0]
-
-        def hessian(standardize: bool = self.standardize) -> Array:
-            given = Data(X, y, weights).as_tuple()
-            pairs = (
-                sums
-                if with_pairs
-                else _native.core.linear_moments(given, True, check_threads(None))
-            )
-            part = 0.5 * (loss.curvature or 0.0)  # of the squared error's
-            within = Scaling.of(pairs, X, y, standardize, self.fit_intercept)
-            of_loss = part * within.hessian(pairs, 0.0, self.fit_intercept)
-            penalised = np.arange(len(of_loss)) >= bool(self.fit_intercept)
-            return np.asarray(of_loss + np.diag(l2 * penalised))
-
-        def power(rows: Array | None) -> float:
-            given = Data(X, y, weights)
-            given = scaling.apply(given if rows is None else given.part(rows))
-            largest = largest_curvature(given.X, given.sample_weight, self.fit_intercept)
-            return float((loss.curvature or 0.0) / K * largest + l2)
-
-        result["problem"] = Problem(
-            self,
-            optimizer,
-            config["batch_size"],
-            X,
-            None if loss.curvature is None else hessian,
-            0.0 if with_pairs else 4.0 * n * features**2,
-            is_quadratic=least_squares,
-            automatic=automatic and not l1,
-            tol=config.get("gradient_tolerance", 0.0),
-            power=None if loss.curvature is None else power,
+        pairs = sums if with_pairs else None
+        result["problem"] = self._problem(
+            optimizer, config, Data(X, y, weights), scaling, pairs, l2, automatic and not l1
         )
         self.__dict__.update(fitted(*scaling.restore_finite(end, start, result, left_off), multi))
         self.out_activation_ = activation
         self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
+
+    def _problem(
+        self,
+        optimizer: Optimizer,
+        config: dict[str, Any],
+        given: Data,
+        scaling: Scaling,
+        pairs: Any,
+        l2: float,
+        automatic: bool,
+    ) -> Problem:
+        """Return what explains a bad ending; ``pairs`` are the moments of the data if they are known."""
+        loss = check_loss(self.loss, RegressionLoss)
+        bound, (n, d), K = loss.curvature, given.X.shape, given.y.shape[1]
+
+        def hessian(standardize: bool = self.standardize) -> Array:
+            known = pairs
+            if known is None:
+                threads = check_threads(self.n_threads)
+                known = _native.core.linear_moments(given.as_tuple(), True, threads)
+            within = Scaling.of(known, given.X, given.y, standardize, self.fit_intercept)
+            squares = within.hessian(known, 0.0, self.fit_intercept)
+            penalised = np.arange(len(squares)) >= bool(self.fit_intercept)
+            return np.asarray(0.5 * (bound or 0.0) * squares + np.diag(l2 * penalised))
+
+        def power(rows: Array | None) -> float:
+            part = scaling.apply(given if rows is None else given.part(rows))
+            largest = largest_curvature(part.X, part.sample_weight, self.fit_intercept)
+            return float((bound or 0.0) / K * largest + l2)
+
+        return Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            given.X,
+            None if bound is None else hessian,
+            0.0 if pairs is not None else 4.0 * n * (d + 1.0) ** 2,
+            is_quadratic=isinstance(loss, SquaredError),
+            automatic=automatic,
+            tol=config.get("gradient_tolerance", 0.0),
+            power=None if bound is None else power,
+        )
 
     def _default_optimizer(
         self,
