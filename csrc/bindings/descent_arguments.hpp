@@ -97,7 +97,6 @@ inline DescentConfig descent_config(const py::dict& d) {
     if (d.contains("twister")) c.twister = twister_state(d["twister"]);
     read(d, "shuffle_anew", c.shuffle_anew);
     read(d, "by_points", c.by_points);
-    read(d, "each_step", c.each_step);
     read(d, "restore_best", c.restore_best);
     read(d, "n_rows", c.rows_per_epoch);
     read(d, "first_epoch", c.first_epoch);
@@ -107,6 +106,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     c.base_rate = c.optimizer.learning_rate;
     read(d, "base_rate", c.base_rate);
     read(d, "n_threads", c.n_threads);
+    read(d, "each_step", c.each_step);
     return c;
 }
 

@@ -47,15 +47,15 @@ struct DescentConfig {
     std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
     bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
-    bool each_step = false;     // by epochs: a record for each step, of its batch alone
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index rows_per_epoch = 0;   // for schedules by the sample
     Index first_epoch = 0;      // counters go on from an earlier run
     Index first_step = 0;
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
-    double base_rate = 0;  // the optimizer's learning rate, or what exhausted patience has left of it
-    int n_threads = 1;     // wanted; results do not depend on it
+    double base_rate = 0;    // the optimizer's learning rate, or what exhausted patience has left of it
+    int n_threads = 1;       // wanted; results do not depend on it
+    bool each_step = false;  // by epochs: a record for each step, of its batch alone
 };
 
 struct Record {
@@ -173,14 +173,13 @@ class Descent {
                 if (interrupt_.stopped()) return end(Status::interrupted);
             }
             const Rows rows = batches_.batch(b);
-            const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
+            const bool last =
+                b + 1 == count || config_.each_step || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
-            const bool recorded = last || config_.each_step;
             const double rate = learning_rate();
-            const double loss =
-                config_.by_points
-                    ? objective_.loss_gradient(rows, theta_, gradient_)
-                    : loss_and_step(rows, rate, recorded || late ? &mean.gradient_norm : nullptr);
+            const double loss = config_.by_points
+                                    ? objective_.loss_gradient(rows, theta_, gradient_)
+                                    : loss_and_step(rows, rate, last || late ? &mean.gradient_norm : nullptr);
             if (interrupt_.stopped()) return end(Status::interrupted);
             ++result_.n_evaluations;
             if (!(loss - loss == 0)) return end(Status::diverged);
@@ -198,10 +197,10 @@ class Descent {
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
             if (late) return close_epoch(mean, rate) && close(Status::max_seconds);
-            if (last && b + 1 < count) {
+            if (b + 1 < count && stop.max_steps >= 0 && step_ >= stop.max_steps) {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
-            if (recorded && !close_epoch(mean, rate)) return false;
+            if (last && !close_epoch(mean, rate)) return false;
         }
         ++epoch_;
         return true;

@@ -26,6 +26,8 @@ from steepest.optimizers import SGD, Momentum
 # or a part of the fit's own.
 CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e7, 1e9, 0.1
 SPREAD = 10.0  # features whose units differ by more are said to be unscaled
+# What an optimizer may have by which steps are no longer the rate times what its rule makes of the gradient.
+BEYOND_THE_RATE = ("groups", "clip_value", "clip_norm", "clip_global_norm", "finds_rate")
 DEAD = 0.1  # of a layer's units, from which on they are worth a word
 ROUNDING_OF_DIFFERENCES = 1e-9  # of the largest curvature
 NETWORK_STEPS = 20  # of Lanczos's iteration
@@ -378,6 +380,8 @@ def stable_rate(optimizer: Any, largest: float) -> float | None:
     Nesterov's :math:`2(1 + \beta)/(L(1 + 2\beta))`: there a root of the step's characteristic polynomial leaves the
     unit circle, at -1. Coupled L2 adds to L, and so does decoupled weight decay without momentum.
     """
+    if any(getattr(optimizer, name, None) for name in BEYOND_THE_RATE):
+        return None
     if type(optimizer) is SGD:
         largest += optimizer.l2 + optimizer.weight_decay
         return 2.0 / largest if largest > 0 else None
