@@ -140,7 +140,11 @@ def _shrunk(estimator: Any, weights: list[Array], biases: list[Array], kept: lis
         small.masks_ = of_weights(kept_masks(estimator, weights))
     resume = getattr(estimator, "_resume", None)
     # Where other parameters are stepped than those that are reported, neurons that do nothing here may do there.
-    if resume is not None and resume["state"].stepped is None and _fits(resume["state"], (weights, biases)):
+    if (
+        resume is not None
+        and resume["state"].stepped is None
+        and _fits(resume["state"], (weights, biases))
+    ):
         state = resume["state"]
         slots = state.slots and [(of_weights(w), of_biases(b)) for w, b in state.slots]
         state = replace(state, weights=small.coefs_, biases=small.intercepts_, slots=slots)

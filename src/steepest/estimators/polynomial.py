@@ -29,6 +29,7 @@ from steepest._validate import (
     check_range,
     plain,
 )
+from steepest.estimators.advice import Problem
 from steepest.estimators.base import (
     Data,
     about_validation_data,
@@ -287,6 +288,12 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         ------
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the descent diverged, or ``max_epochs`` were not enough: with the causes that were found, and their
+            numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             measured = self._data(X, y, sample_weight, reset=True)
@@ -416,6 +423,23 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             result = points_descent(
                 theta, units, loss, optimizer, data, held_out, (l1, l2), config, hook
             )
+
+        def hessian() -> Array:
+            measured = data.moments(units, n_threads) if moments is None else moments
+            of_loss = 0.5 * (loss.curvature or 0.0) * moments_hessian(measured, 0.0)
+            return np.asarray(of_loss + np.diag(l2 * (np.arange(len(of_loss)) > 0)))
+
+        result["problem"] = Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            columns,
+            None if loss.curvature is None or many else hessian,
+            0.0 if moments is not None else 4.0 * rows * units.measuring(outputs),
+            is_quadratic=least_squares,
+            automatic=automatic and not l1,
+            tol=config.get("gradient_tolerance", 0.0),
+        )
         self.__dict__.update(attributes_at(theta, result["n_epochs"]))
         self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
