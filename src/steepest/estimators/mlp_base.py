@@ -309,7 +309,11 @@ class MultiLayerPerceptron(
                 )
             )
         optimizer = self.optimizer
-        if isinstance(optimizer, Optimizer) and optimizer.average is None and optimizer.reported_slot:
+        if (
+            isinstance(optimizer, Optimizer)
+            and optimizer.average is None
+            and optimizer.reported_slot
+        ):
             for name in sorted({"group_lasso", "max_norm"} & held.keys()):
                 raise ValueError(
                     f"{name} holds the weights that are stepped, but {type(optimizer).__name__} reports others; "
