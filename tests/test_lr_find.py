@@ -336,5 +336,11 @@ def test_bad_models(rng):
     for model in (SGDRegressor(), st.LinearRegression, None):
         with pytest.raises(TypeError, match="model must be one of steepest's estimators"):
             st.lr_find(model, X, y)
+
+    class FindsItsRate(st.SGD):
+        finds_rate = True
+
+    with pytest.raises(ValueError, match="optimizer: FindsItsRate finds the length of its steps"):
+        st.lr_find(st.LinearRegression(optimizer=FindsItsRate()), X, y)
     with pytest.raises(ValueError, match="solver='lbfgs' searches along a line"):
         st.lr_find(st.MLPRegressor(solver="lbfgs"), X, y)
