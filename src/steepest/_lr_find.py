@@ -278,7 +278,7 @@ def _optimizer(model: Any, given: Any) -> Optimizer:
         raise TypeError(f"model: its optimizer must be one of steepest's, but is {optimizer!r}")
     if getattr(optimizer, "finds_rate", False):
         raise ValueError(
-            f"optimizer: {type(optimizer).__name__} finds the length of its steps by itself, and has no rate to test"
+            f"optimizer: {type(optimizer).__name__} finds the length of its steps itself: there is no rate to test"
         )
     return replace(optimizer, learning_rate=1.0)
 
