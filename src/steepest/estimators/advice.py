@@ -89,10 +89,10 @@ class Curvature:
 class Problem:
     """What a descent was about, kept until it is known how it ended; data are referred to, not copied.
 
-    hessian: returns the Hessian of the objective for one output, (p, p), or of a quadratic above it; None where the
-    loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest curvature by
-    power iteration, on some of the rows if they are given. local: returns the gradient as a function, and the point
-    where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
+    hessian: returns the Hessian of the objective for one output, (size, size), or of a quadratic above it; None
+    where the loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest
+    curvature by power iteration, on some of the rows if they are given. local: returns the gradient as a function,
+    and the point where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
     ``learning_rate="auto"`` computes from the curvatures.
     """
 
@@ -101,6 +101,7 @@ class Problem:
     batch_size: int  # 0: all rows
     X: Inputs
     hessian: Callable[..., Array] | None
+    size: int
     multiply_adds: float
     is_quadratic: bool
     automatic: bool
@@ -116,9 +117,9 @@ class Problem:
         """Measure the eigenvalues; None if there are none, or it takes too long."""
         if self.hessian is None:
             return None
-        _, d = self.X.shape
         try:
-            if self.multiply_adds + 2.0 * (d + 1) ** 3 > budget or d >= MOST_FEATURES:
+            work = self.multiply_adds + 2.0 * float(self.size) ** 3
+            if work > budget or self.size > MOST_FEATURES:
                 return self._by_power(budget)
             hessian = self.hessian()
         except ValueError:  # which says that it overflows
