@@ -1,11 +1,14 @@
 # Everything runs in virtual environments that make creates; nothing else needs setting up.
 #
 #   make demo       train on digits and diabetes beside scikit-learn, print the table, write pictures to demo/
+#   make pictures   what gradient descent looks like, on real runs: to demo/, and README's to benchmarks/results/
 #   make nist       correct digits on NIST's certified regressions
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
 #   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
 #                   (bench-peers: writes tables and pictures, and README's block of them); verified first
-#   make parity     200 steps of every preset beside torch, Keras, optax and scikit-learn, live
+#   make bench-minimize  steps a second of minimize on compiled functions, beside Python's and SciPy's
+#   make parity     200 steps of every preset beside torch, Keras, optax, schedulefree and scikit-learn, and masks
+#                   beside torch, live
 #   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
 #   make dist       sdist and wheel, and a test that the sdist builds by itself
 #   make format     format everything
@@ -17,7 +20,8 @@ SOURCES := $(shell find csrc -type f) CMakeLists.txt pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 
-.PHONY: demo nist test lint check bench bench-loops bench-peers bench-smoke parity sanitize dist format clean
+.PHONY: demo pictures nist test lint check bench bench-loops bench-peers bench-minimize bench-smoke parity sanitize \
+	dist format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +43,9 @@ demo: $(VENV)/.installed
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/bases.py
 
+pictures: $(VENV)/.installed
+	$(BIN)/python benchmarks/pictures.py
+
 nist: $(VENV)/.installed
 	$(BIN)/python benchmarks/certified.py
 
@@ -57,6 +64,7 @@ test: lint check bench-smoke
 bench-smoke: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-disable -q
 	$(BIN)/python benchmarks/peers --smoke
+	$(BIN)/python benchmarks/compiled.py --smoke
 
 # The peers are heavy, and only make bench needs them.
 $(VENV)/.peers: pyproject.toml $(VENV)/.tools
@@ -69,12 +77,16 @@ bench: bench-loops bench-peers
 bench-peers: $(VENV)/.installed $(VENV)/.peers
 	$(BIN)/python benchmarks/peers $(PARTS)
 
+bench-minimize: $(VENV)/.installed
+	$(BIN)/python benchmarks/compiled.py
+
 bench-loops: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only \
 	    --benchmark-disable-gc --benchmark-columns=median,iqr,rounds,iterations --benchmark-sort=name -q
 
 parity: $(VENV)/.installed $(VENV)/.peers
 	$(BIN)/python tests/vectors/make_optimizer_vectors.py
+	$(BIN)/python tests/vectors/make_pruning_vectors.py
 
 sanitize: $(VENV)/.installed
 	./tests/sanitize.sh $(abspath $(VENV))

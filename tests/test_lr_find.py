@@ -111,6 +111,8 @@ def test_a_floor_of_noise_delays_the_divergence_up_to_a_zero_of_the_dilogarithm(
         st.SGD(1.0, l2=0.7),
         st.SGD(1.0, weight_decay=0.7),
         st.Momentum(1.0, 0.9, l2=0.7),
+        st.Momentum(1.0, 0.6, nesterov="lookahead"),
+        st.SGD(1.0, average=st.optimizers.EMA(0.9)),
     ],
     ids=repr,
 )
@@ -128,7 +130,7 @@ def test_the_limit_is_where_constant_rates_diverge(optimizer):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return model.fit(X, y)
 
-    assert fitted_at(0.99 * found.limit).loss_curve_[-1] < 0.3  # of 2.25; coupled decay leaves some
+    assert fitted_at(0.99 * found.limit).loss_curve_[-1] < 0.5  # of 2.25; coupled decay leaves some
     assert fitted_at(1.01 * found.limit).loss_curve_[-1] > 1e6
 
 

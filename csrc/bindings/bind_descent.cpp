@@ -3,8 +3,10 @@
 // the others, which are small, are written once, at the end.
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
+#include "bindings/flat_slots.hpp"
 #include "bindings/listener.hpp"
 #include "bindings/network_arguments.hpp"
+#include "bindings/network_masks.hpp"
 #include "core/descent.hpp"
 #include "core/moments.hpp"
 #include "core/polynomial_objective.hpp"
@@ -12,11 +14,6 @@
 namespace steepest::STEEPEST_ISA {
 
 namespace {
-
-template <class T>
-py::array_t<T> copy_of(const T* values, Index n) {
-    return py::array_t<T>(n, values);
-}
 
 // Runs the descent without the GIL; signals and callbacks take it back for a moment. What they raise ends the
 // descent cleanly and comes back under "exception". `parameters` copies theta into what Python may have of
@@ -33,21 +30,18 @@ DescentResult run(Objective& objective, const DescentConfig& config, Interrupt& 
     return Descent<Objective>(objective, config, interrupt, hooks, theta, gradient, slots).run();
 }
 
-py::dict finished(const DescentResult& result, const CaughtError& caught) {
-    py::dict d = result_dict(result);
-    d["exception"] = caught.error();
-    return d;
-}
-
 // A network's parameters and the optimizer's slots, in flat vectors while the descent runs.
 template <class T>
 struct NetworkState {
     Buffer<T> theta, slots[OptimizerConfig::max_slots];
+    int reported_slot;  // -1: the parameters themselves are reported
+    NetworkMask<T> mask;
 
     // Without slots they start as the optimizer says. The lists are emptied: arrays that nobody else holds
     // are freed.
     NetworkState(const Network<T>& network, const ParameterArrays& parameters, const py::object& slot_arrays,
-                 const OptimizerConfig& optimizer) {
+                 const OptimizerConfig& optimizer)
+        : reported_slot(optimizer.reports_last_slot() ? optimizer.slots() - 1 : -1) {
         const auto n_slots = static_cast<std::size_t>(optimizer.slots());
         std::vector<ParameterArrays> given;
         if (!slot_arrays.is_none()) given = slots_of(network, slot_arrays.cast<py::list>(), n_slots);
@@ -57,17 +51,32 @@ struct NetworkState {
             slots[s].reserve(network.size());
             if (const double value = optimizer.initial[s]; given.empty() && value != 0)
                 std::fill_n(slots[s].data(), network.size(), static_cast<T>(value));
+            if (given.empty() && optimizer.begins_at_parameters(static_cast<int>(s)))
+                std::memcpy(slots[s].data(), theta.data(),
+                            static_cast<std::size_t>(network.size()) * sizeof(T));
         }
         for (std::size_t s = 0; s < given.size(); ++s) given[s].pack(network, slots[s].data());
         parameters.clear();
         for (const ParameterArrays& slot : given) slot.clear();
     }
 
-    // In new arrays, while the flat vectors are freed one by one.
+    const T* reported() const { return reported_slot < 0 ? theta.data() : slots[reported_slot].data(); }
+
+    // In new arrays, while the flat vectors are freed one by one. The parameters are those that are reported.
     void unpack(const Network<T>& network, const OptimizerConfig& optimizer, py::dict& into) {
-        const ParameterArrays parameters = unpacked(network, std::move(theta));
-        into["weights"] = parameters.weights;
-        into["biases"] = parameters.biases;
+        if (reported_slot >= 0) {
+            const ParameterArrays reported_now = new_parameters(network);
+            reported_now.unpack(network, reported());
+            into["weights"] = reported_now.weights;
+            into["biases"] = reported_now.biases;
+        }
+        const ParameterArrays stepped = unpacked(network, std::move(theta));
+        if (reported_slot >= 0) {
+            into["stepped"] = py::make_tuple(stepped.weights, stepped.biases);
+        } else {
+            into["weights"] = stepped.weights;
+            into["biases"] = stepped.biases;
+        }
         py::list slot_arrays;
         for (int s = 0; s < optimizer.slots(); ++s) {
             const ParameterArrays slot = unpacked(network, std::move(slots[s]));
@@ -102,12 +111,30 @@ struct NetworkState {
 template <class T>
 DescentResult descend(const Network<T>& network, const Dataset<T>& data,
                       const std::optional<Dataset<T>>& held_out, const DescentConfig& config,
-                      const py::object& on_record, CaughtError& caught, NetworkState<T>& state) {
+                      const py::object& on_record, const py::object& masks, CaughtError& caught,
+                      NetworkState<T>& state) {
     Buffer<T> gradient(config.by_points ? network.size() : 0);
-    T* slots[] = {state.slots[0].data(), state.slots[1].data(), state.slots[2].data()};
+    T* slots[OptimizerConfig::max_slots];
+    for (int s = 0; s < OptimizerConfig::max_slots; ++s) slots[s] = state.slots[s].data();
     Interrupt interrupt([&] { return caught.guard(check_signals); });
     NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
     DescentHooks<T> hooks;
+    auto hold = [&](const py::object& by_layer) {
+        state.mask.set(network, by_layer);
+        state.mask.clear(network, config.optimizer, state.theta.data(), slots);
+        objective.set_mask(state.mask.data());
+    };
+    if (!masks.is_none()) hold(masks);
+    if (const py::object reshape = py::getattr(on_record, "reshape", py::none()); !reshape.is_none())
+        hooks.reshape = [&, reshape](Index epochs) {
+            const bool forget = caught.guard([&] {
+                const py::object answer = reshape(epochs);
+                if (py::isinstance<py::list>(answer)) hold(answer);
+                return !py::isinstance<py::bool_>(answer) || answer.cast<bool>();
+            });
+            if (caught.raised()) interrupt.stop();
+            return forget;
+        };
     if (held_out)
         hooks.validate = [&](const T* at, Record& record) {
             const auto evaluation = objective.evaluate(*held_out, at);
@@ -116,7 +143,7 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
         };
     auto parameters = [&] {
         const ParameterArrays arrays = new_parameters(network);
-        arrays.unpack(network, state.theta.data());
+        arrays.unpack(network, state.reported());
         return py::make_tuple(arrays.weights, arrays.biases);
     };
     return run(objective, config, interrupt, caught, std::move(hooks), on_record, parameters,
@@ -126,7 +153,7 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
 template <class T>
 py::dict network_descent(const ParameterArrays& parameters, const py::object& slot_arrays,
                          const py::tuple& training, const py::object& validation, NetworkConfig model,
-                         const DescentConfig& config, const py::object& on_record) {
+                         const py::object& masks, const DescentConfig& config, const py::object& on_record) {
     require_parameters<T>(parameters);
     model.widths = widths_of(parameters.weights);
     require_strengths(model);
@@ -139,32 +166,11 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
     }
     NetworkState<T> state(network, parameters, slot_arrays, config.optimizer);
     CaughtError caught;
-    py::dict result = finished(descend(network, data, held_out, config, on_record, caught, state), caught);
+    py::dict result =
+        finished(descend(network, data, held_out, config, on_record, masks, caught, state), caught);
     state.unpack(network, config.optimizer, result);
     return result;
 }
-
-// Slots of one flat array each, copied in and out.
-template <class T>
-struct FlatSlots {
-    std::vector<T> values[OptimizerConfig::max_slots];
-    T* pointers[OptimizerConfig::max_slots] = {};
-
-    FlatSlots(const py::list& arrays, const OptimizerConfig& optimizer, Index size) {
-        if (static_cast<int>(arrays.size()) != optimizer.slots())
-            throw std::invalid_argument("the state does not fit the optimizer");
-        for (std::size_t s = 0; s < arrays.size(); ++s) {
-            if (!is_array_of<T>(arrays[s]) || as_array(arrays[s]).size() != size)
-                throw std::invalid_argument("the state does not fit the parameters");
-            values[s].assign(data<T>(arrays[s]), data<T>(arrays[s]) + size);
-            pointers[s] = values[s].data();
-        }
-    }
-    void write_back(const py::list& arrays) const {
-        for (std::size_t s = 0; s < arrays.size(); ++s)
-            std::memcpy(writable_data<T>(arrays[s]), values[s].data(), values[s].size() * sizeof(T));
-    }
-};
 
 template <class T>
 py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays, const py::tuple& training,
@@ -197,10 +203,10 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
             record.validation_score = evaluation.score;
         };
     }
-    auto parameters = [&] { return copy_of(at.data(), size); };
+    auto parameters = [&] { return copy_of(slots.reported(at), size); };
     const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
                                      parameters, at.data(), gradient.data(), slots.pointers);
-    std::memcpy(writable_data<double>(theta), at.data(), at.size() * sizeof(double));
+    slots.write_reported(at, theta);
     slots.write_back(slot_arrays);
     return finished(result, caught);
 }
@@ -219,7 +225,7 @@ py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, c
     std::vector<double> at(data<double>(theta), data<double>(theta) + size);
     at.resize(at.size() + MomentsObjective::slack);
     std::vector<double> gradient(at.size());
-    FlatSlots<double> slots(slot_arrays, config.optimizer, size);
+    FlatSlots<double> slots(slot_arrays, config.optimizer, size, MomentsObjective::slack);
     DescentHooks<double> hooks;
     std::optional<MomentsObjective> held_out;
     if (validation) {
@@ -230,85 +236,12 @@ py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, c
             record.validation_score = evaluation.score;
         };
     }
-    auto parameters = [&] { return copy_of(at.data(), size); };
+    auto parameters = [&] { return copy_of(slots.reported(at), size); };
     const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
                                      parameters, at.data(), gradient.data(), slots.pointers);
-    std::memcpy(writable_data<double>(theta), at.data(), static_cast<std::size_t>(size) * sizeof(double));
+    slots.write_reported(at, theta);
     slots.write_back(slot_arrays);
     return finished(result, caught);
-}
-
-// J: R^m -> R by a Python function x -> (value, gradient). The GIL is held: there is nothing to do without
-// it.
-template <class T>
-class PythonObjective {
-  public:
-    using Scalar = T;
-
-    PythonObjective(py::object function, Index size, Interrupt& interrupt, CaughtError& caught)
-        : function_(std::move(function)), size_(size), interrupt_(interrupt), caught_(caught) {}
-
-    Index size() const { return size_; }
-    Index n_rows() const { return 0; }
-    template <class F>
-    void for_weights(F&& f) const {
-        f(Index{0}, size_, T(0));
-    }
-
-    double loss_gradient(Rows, const T* theta, T* gradient) {
-        double value = 0;
-        caught_.guard([&] {
-            py::array_t<T> x(size_);  // a fresh one, which the function may keep
-            std::memcpy(x.mutable_data(), theta, static_cast<std::size_t>(size_) * sizeof(T));
-            const auto pair = function_(x).template cast<py::tuple>();
-            value = pair[0].template cast<double>();
-            if (!is_array_of<T>(pair[1]) || as_array(pair[1]).size() != size_)
-                throw std::invalid_argument("the gradient does not fit x");
-            std::memcpy(gradient, data<T>(pair[1]), static_cast<std::size_t>(size_) * sizeof(T));
-            return false;
-        });
-        if (caught_.raised()) interrupt_.stop();
-        return value;
-    }
-
-  private:
-    py::object function_;
-    Index size_;
-    Interrupt& interrupt_;
-    CaughtError& caught_;
-};
-
-// on_record(record, x, gradient); the path holds the point of every record, one after the other.
-template <class T>
-py::dict minimize(const py::object& function, const py::object& theta, const py::list& slot_arrays,
-                  const DescentConfig& config, const py::object& on_record, bool record_path) {
-    const Index size = as_array(theta).size();
-    std::vector<T> at(data<T>(theta), data<T>(theta) + size), gradient(at.size()), path;
-    FlatSlots<T> slots(slot_arrays, config.optimizer, size);
-    CaughtError caught;
-    Interrupt interrupt([&] { return caught.guard(check_signals); });
-    PythonObjective<T> objective(function, size, interrupt, caught);
-    DescentHooks<T> hooks;
-    if (record_path || !on_record.is_none())
-        hooks.on_record = [&](const Record& record, const T* x, const T* g) {
-            if (record_path) path.insert(path.end(), x, x + size);
-            if (on_record.is_none()) return false;
-            const bool stop = caught.guard([&] {
-                return py::bool_(on_record(record_tuple(record), copy_of(x, size), copy_of(g, size)))
-                    .cast<bool>();
-            });
-            if (caught.raised()) interrupt.stop();
-            return stop;
-        };
-    const DescentResult result = Descent<PythonObjective<T>>(objective, config, interrupt, hooks, at.data(),
-                                                             gradient.data(), slots.pointers)
-                                     .run();
-    std::memcpy(writable_data<T>(theta), at.data(), at.size() * sizeof(T));
-    slots.write_back(slot_arrays);
-    py::dict d = finished(result, caught);
-    d["gradient"] = copy_of(gradient.data(), size);
-    if (record_path) d["path"] = copy_of(path.data(), static_cast<Index>(path.size()));
-    return d;
 }
 
 NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
@@ -323,6 +256,9 @@ NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
     read(d, "l2_per_row", c.l2_per_row);
     read(d, "no_bias", c.no_bias);
     read(d, "weights_by_batch", c.weights_by_batch);
+    if (d.contains("frozen")) c.frozen = frozen_layers(d["frozen"]);
+    if (d.contains("group_lasso")) c.group_lasso = strengths(d["group_lasso"]);
+    if (d.contains("max_norm")) c.max_norm = strengths(d["max_norm"]);
     return c;
 }
 
@@ -335,8 +271,10 @@ void bind_descent(py::module_& m) {
         const DescentConfig c = descent_config(config);
         return with_scalar_type(
             [&](auto t) -> py::object {
+                const py::object masks = model.contains("masks") ? py::object(model["masks"]) : py::none();
                 return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
-                                                    network_config(model, weights.size() - 1), c, on_record);
+                                                    network_config(model, weights.size() - 1), masks, c,
+                                                    on_record);
             },
             entries_of(training[0]));
     });
@@ -355,15 +293,6 @@ void bind_descent(py::module_& m) {
                                 const Moments* validation, double l1, double l2, py::dict config,
                                 py::object on_record) {
         return moments_descent(theta, slots, moments, validation, l1, l2, descent_config(config), on_record);
-    });
-    m.def("minimize", [](py::object function, py::object theta, py::list slots, py::dict config,
-                         py::object on_record, bool record_path) {
-        const DescentConfig c = descent_config(config);
-        return with_scalar_type(
-            [&](auto t) -> py::object {
-                return minimize<decltype(t)>(function, theta, slots, c, on_record, record_path);
-            },
-            theta);
     });
 }
 

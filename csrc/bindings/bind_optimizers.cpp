@@ -10,6 +10,7 @@ class Stepper {
   public:
     Stepper(const py::dict& config, py::list slots)
         : config_(optimizer_config(config)), slots_(std::move(slots)) {
+        read(config, "rate_factor", rate_factor_);
         if (static_cast<int>(slots_.size()) != config_.slots())
             throw std::invalid_argument("slots do not fit the optimizer");
     }
@@ -38,15 +39,26 @@ class Stepper {
                     held[s] = py::reinterpret_borrow<py::object>(array);
                     slot[s] = writable_data<T>(array);
                 }
-                if (!fits(theta, theta, true) || !fits(gradient, theta, false)) return not_implemented();
+                const std::optional<ScheduleFreeWeights> weights = weights_in(entries);
+                if (!weights || !fits(theta, theta, true) || !fits(gradient, theta, false))
+                    return not_implemented();
                 const Index number = steps + 1, n = as_array(theta).size();
                 const double rate =
                     learning_rate.is_none() ? config_.learning_rate : learning_rate.cast<double>();
                 T* x = writable_data<T>(theta);
                 const T* g = data<T>(gradient);
+                Corrections corrections = CorrectionSeries::once(config_, number);
+                if (config_.is_schedule_free()) corrections.share = weights->share(config_, rate, number);
                 {
                     ReleaseGil release(n);
-                    OptimizerStep<T>(config_, rate, number, x, slot)(0, n, g, true);
+                    OptimizerStep<T>(config_, rate * rate_factor_, corrections, x, slot)(0, n, g, true);
+                    if (config_.average.on())
+                        average_in(config_.average, number, x, slot[config_.slots() - 1], n);
+                }
+                if (config_.is_schedule_free()) {
+                    const ScheduleFreeWeights next = weights->after(config_, rate, number);
+                    entries["weight_sum"] = next.sum;
+                    entries["largest_rate"] = next.largest_rate;
                 }
                 entries["step"] = number;
                 return py::none();
@@ -63,8 +75,19 @@ class Stepper {
         return true;
     }
 
+    // What a schedule-free mean has weighed so far, by the rate before its factor; nothing if it is not
+    // there.
+    std::optional<ScheduleFreeWeights> weights_in(const py::dict& entries) const {
+        if (!config_.is_schedule_free()) return ScheduleFreeWeights{};
+        PyObject* sum = PyDict_GetItemString(entries.ptr(), "weight_sum");
+        PyObject* largest = PyDict_GetItemString(entries.ptr(), "largest_rate");
+        if (!sum || !largest || !PyFloat_Check(sum) || !PyFloat_Check(largest)) return std::nullopt;
+        return ScheduleFreeWeights{PyFloat_AsDouble(sum), PyFloat_AsDouble(largest)};
+    }
+
     OptimizerConfig config_;
     py::list slots_;
+    double rate_factor_ = 1;
 };
 
 }  // namespace

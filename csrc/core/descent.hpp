@@ -5,6 +5,8 @@
 //     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
 //     for_weights(f)                           // f(offset, n, l1): where weight decay and a penalty apply,
 //                                              // of which the gradient has all but the part l1 ||x||_1
+//     void add_l2(const std::vector<double>&)  // adds l2 / 2 ||x||^2 to that penalty, for each layer's
+//                                              // weights or, if there is one entry, for all
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
@@ -13,6 +15,10 @@
 // Two paces. By epochs, a record is the mean over an epoch's batches, each measured before its step, and
 // rules are asked after the epoch. By points (full batch), a record is one point x_t, rules are asked before
 // the step from it, and the last record is of the point that is returned.
+//
+// The point that is reported, recorded, validated and returned may be another than the one that is stepped:
+// an average of the iterates, say. It is then the optimizer's last slot. By points, it is measured as well,
+// at the price of a second gradient for the step.
 #pragma once
 
 #include <functional>
@@ -21,9 +27,11 @@
 #include "core/batches.hpp"
 #include "core/interrupt.hpp"
 #include "core/optimizers.hpp"
+#include "core/parameter_groups.hpp"
 #include "core/plateau.hpp"
 #include "core/schedules.hpp"
 #include "core/stopping.hpp"
+#include "core/two_point_rules.hpp"
 #include "core/views.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -38,6 +46,8 @@ struct DescentConfig {
     OptimizerConfig optimizer;
     Schedule schedule;  // of the learning rate
     std::vector<HyperSchedule> hyper_schedules;
+    std::vector<LayerGroups> groups;            // of each layer, or of all that there is; none: all alike
+    ScheduleFreeWeights schedule_free_weights;  // of the steps before
     PlateauRule plateau;
     PlateauState plateau_state;
     StopRules stop;
@@ -47,6 +57,7 @@ struct DescentConfig {
     std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
     bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
+    Index record_every = 1;     // by points, so many steps lie between two that are recorded; 0: none is
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index rows_per_epoch = 0;   // for schedules by the sample
     Index first_epoch = 0;      // counters go on from an earlier run
@@ -70,6 +81,8 @@ struct DescentHooks {
     std::function<void()> on_begin;  // before an epoch, by points before a point
     std::function<bool(const Record&, const T* theta, const T* gradient)> on_record;  // true: stop
     std::function<void(const T* theta, Record&)> validate;  // fills the record's validation numbers
+    // After so many epochs; may change theta and the slots. True: what was best until here counts no more.
+    std::function<bool(Index epochs)> reshape;
 };
 
 struct DescentResult {
@@ -77,8 +90,10 @@ struct DescentResult {
     Index n_steps = 0, n_epochs = 0, n_evaluations = 0, best_epoch = -1, stale = 0;
     double best = __builtin_inf(), base_rate = 0;
     PlateauState plateau;
+    ScheduleFreeWeights schedule_free_weights;
     std::optional<MersenneTwister::State> twister;
-    bool gradient_is_current = false;  // the gradient is that of the returned parameters
+    bool gradient_is_current = false;  // the gradient is that of the returned parameters, and `last` too
+    Record last;                       // recorded or not
     std::vector<Record> history;
 };
 
@@ -96,32 +111,52 @@ class Descent {
           theta_(theta),
           gradient_(gradient),
           slots_(slots),
+          reported_(config.optimizer.reports_last_slot() ? slots[config.optimizer.slots() - 1] : theta),
           patience_(config.stop),
           plateau_(config.plateau, config.plateau_state),
           optimizer_(config.optimizer),
           corrections_(config.optimizer),
+          schedule_free_weights_(config.schedule_free_weights),
+          groups_(config.groups, [this](auto&& f) { for_all_pieces(f); }),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
-        copy_theta(best_);
+        copy_reported(best_);
+        // The l2 of the optimizer is a part of the objective: the loss that is reported is the one that is
+        // differentiated.
+        optimizer_.l2 = 0;
+        objective_.add_l2(l2_of_layers());
     }
 
     DescentResult run() {
         while (run_epoch()) {
         }
+        return finish();
+    }
+
+    // What is reported, by now.
+    const T* reported() const { return reported_; }
+
+    // One point, in a descent by points; false when the descent is over.
+    bool advance() { return run_epoch(); }
+
+    // After the last point.
+    DescentResult finish() {
+        if (config_.by_points && result_.gradient_is_current && !last_is_recorded_) record_last();
         result_.n_steps = step_;
         result_.n_epochs = epoch_;
         result_.best = patience_.best();
         result_.stale = patience_.stale();
         result_.base_rate = base_rate_;
         result_.plateau = plateau_.state();
+        result_.schedule_free_weights = schedule_free_weights_;
         result_.twister = batches_.twister();
         const bool has_best = config_.restore_best && result_.best_epoch >= 0;
         if (result_.status == Status::diverged || has_best) {
             result_.gradient_is_current = false;
-            std::memcpy(theta_, best_.data(), bytes());
+            std::memcpy(reported_, best_.data(), bytes());
         }
         return std::move(result_);
     }
@@ -133,24 +168,37 @@ class Descent {
     bool best_is_at_start() const {
         return !config_.by_points && !config_.each_step && config_.stop.monitor == Monitor::loss;
     }
-    void copy_theta(Buffer<T>& to) const { std::memcpy(to.data(), theta_, bytes()); }
+    void copy_reported(Buffer<T>& to) const { std::memcpy(to.data(), reported_, bytes()); }
 
     // Where the first epoch starts is the best so far, and is kept already.
     void keep_start() {
         if (!best_is_at_start() || epoch_ == 0) return;
         epoch_start_.reserve(objective_.size());
-        copy_theta(epoch_start_);
+        copy_reported(epoch_start_);
     }
     void keep_best() {
         if (!best_is_at_start())
-            copy_theta(best_);
+            copy_reported(best_);
         else if (epoch_ > 0)
             std::swap(best_, epoch_start_);
+    }
+
+    void forget_best() {
+        patience_.resume(__builtin_inf(), 0);
+        result_.best_epoch = -1;
+        copy_reported(best_);
     }
 
     bool end(Status status) {
         result_.status = status;
         return false;
+    }
+
+    std::vector<double> l2_of_layers() const {
+        if (config_.groups.empty()) return {config_.optimizer.l2};
+        std::vector<double> l2;
+        for (const LayerGroups& layer : config_.groups) l2.push_back(layer.weights.l2);
+        return l2;
     }
 
     // One pass over the batches; false when the descent is over.
@@ -178,7 +226,7 @@ class Descent {
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
             const double rate = learning_rate();
             const double loss = config_.by_points
-                                    ? objective_.loss_gradient(rows, theta_, gradient_)
+                                    ? objective_.loss_gradient(rows, reported_, gradient_)
                                     : loss_and_step(rows, rate, last || late ? &mean.gradient_norm : nullptr);
             if (interrupt_.stopped()) return end(Status::interrupted);
             ++result_.n_evaluations;
@@ -188,11 +236,13 @@ class Descent {
                 if (!close_epoch(mean, rate)) return false;
                 if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
                 if (stop.max_steps >= 0 && step_ >= stop.max_steps) return end(Status::max_steps);
+                if (reported_ != theta_ && !go_to_stepped(rows)) return false;
                 take_step(rate);
-                ++step_;
+                step_taken(rate);
+                result_.gradient_is_current = false;
                 continue;
             }
-            ++step_;
+            step_taken(rate);
             sample_ += rows.count;
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
@@ -228,17 +278,44 @@ class Descent {
     double learning_rate() const { return base_rate_ * config_.schedule(now()); }
     Schedule::Time now() const { return {config_.first_step + step_, config_.first_epoch + epoch_, sample_}; }
 
-    // Of the subgradient of the least norm, if there is an L1 penalty.
-    double gradient_norm() const {
+    // By points, has the gradient where the step is taken, if that is not where it was recorded. False if the
+    // descent ends there.
+    [[gnu::noinline]] bool go_to_stepped(Rows rows) {
+        if (std::memcmp(reported_, theta_, bytes()) == 0) return true;
+        const double loss = objective_.loss_gradient(rows, theta_, gradient_);
+        result_.gradient_is_current = false;
+        ++result_.n_evaluations;
+        if (interrupt_.stopped()) return end(Status::interrupted);
+        const bool finite = loss - loss == 0 && all_finite(gradient_, objective_.size());
+        return finite || end(Status::diverged);
+    }
+
+    void step_taken(double rate) {
+        ++step_;
+        if (reported_ != theta_) [[unlikely]]
+            follow(rate, config_.first_step + step_);
+    }
+    // Has what is reported follow the step, unless its rule has done so already.
+    [[gnu::noinline]] void follow(double rate, Index step) {
+        if (optimizer_.is_schedule_free())
+            schedule_free_weights_ = schedule_free_weights_.after(optimizer_, rate, step);
+        if (optimizer_.average.on())
+            average_in(optimizer_.average, step, theta_, reported_, objective_.size());
+    }
+
+    // At a point; of the subgradient of the least norm, if there is an L1 penalty.
+    double gradient_norm(const T* at) const {
         bool has_l1 = false;
         objective_.for_weights([&](Index, Index, T l1) { has_l1 |= l1 != 0; });
         const bool largest = config_.stop.gradient_largest;
+        if constexpr (requires { objective_.has_groups(); })
+            if (objective_.has_groups()) return objective_.gradient_norm(at, gradient_, largest);
         if (!has_l1)
             return largest ? largest_magnitude(gradient_, objective_.size())
                            : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
         double size = 0;
         for_pieces([&](Index offset, Index n, bool, T l1) {
-            const double of_part = size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest);
+            const double of_part = size_of_subgradient(at + offset, gradient_ + offset, n, l1, largest);
             size = joined(size, of_part, largest);
         });
         return largest ? size : __builtin_sqrt(size);
@@ -247,8 +324,21 @@ class Descent {
     OptimizerStep<T> next_step(double rate) {
         if (!config_.hyper_schedules.empty()) [[unlikely]]
             move_hyper_parameters();
-        const Corrections corrections = corrections_(config_.first_step + step_ + 1);
-        return OptimizerStep<T>(optimizer_, rate, corrections, theta_, slots_);
+        const Index number = config_.first_step + step_ + 1;
+        Corrections corrections = corrections_(number);
+        if (optimizer_.is_schedule_free()) [[unlikely]]
+            corrections.share = schedule_free_weights_.share(optimizer_, rate, number);
+        OptimizerStep<T> step(optimizer_, rate, corrections, theta_, slots_);
+        if (!groups_.empty()) [[unlikely]] {
+            groups_.prepare(optimizer_, rate, decay_factor(), corrections, theta_, slots_);
+            step.divide_into(&groups_);
+        }
+        return step;
+    }
+    double decay_factor() const {
+        for (const auto& [parameter, schedule] : config_.hyper_schedules)
+            if (parameter == &OptimizerConfig::weight_decay) return schedule(now());
+        return 1;
     }
 
     // To their values at this time; an optimizer's corrections are those of its present betas.
@@ -264,7 +354,7 @@ class Descent {
             return objective_.loss_step(rows, theta_, next_step(rate), config_.stop.gradient_largest, norm);
         } else {
             const double loss = objective_.loss_gradient(rows, theta_, gradient_);
-            if (norm) *norm = gradient_norm();
+            if (norm) *norm = gradient_norm(theta_);
             if (!interrupt_.stopped() && loss - loss == 0) take_step(rate);
             return loss;
         }
@@ -275,11 +365,21 @@ class Descent {
         for_pieces([&](Index offset, Index n, bool decays, T l1) {
             step(offset, n, gradient_ + offset, decays, l1);
         });
+        if constexpr (requires { objective_.after_step(step); }) objective_.after_step(step);
     }
 
-    // f(offset, n, whether they are weights, their L1 penalty) for all parameters in order.
+    // f(offset, n, whether they are weights, their L1 penalty) for all parameters that take a step.
     template <class F>
     void for_pieces(F&& f) const {
+        if constexpr (requires { objective_.for_pieces(f); })
+            objective_.for_pieces(f);
+        else
+            for_all_pieces(f);
+    }
+
+    // The same with those that take no step, in their order.
+    template <class F>
+    void for_all_pieces(F&& f) const {
         Index done = 0;  // what lies between the weights are biases
         auto until = [&](Index end, bool weights, T l1) {
             if (end > done) f(done, end - done, weights, l1);
@@ -294,18 +394,22 @@ class Descent {
 
     // Record, and ask the rules. False when one fires.
     bool close_epoch(EpochMean& mean, double rate) {
-        if (!all_finite(theta_, objective_.size())) return end(Status::diverged);
+        if (!all_finite(theta_, objective_.size()) ||
+            (reported_ != theta_ && !all_finite(reported_, objective_.size())))
+            return end(Status::diverged);
         Record record{config_.first_epoch + epoch_, config_.first_step + step_, mean.loss(),
                       mean.gradient_norm, rate};
-        if (config_.by_points) record.gradient_norm = gradient_norm();
+        if (config_.by_points) record.gradient_norm = gradient_norm(reported_);
         if (!(record.gradient_norm - record.gradient_norm == 0)) return end(Status::diverged);
         if (hooks_.validate) {
-            hooks_.validate(theta_, record);
+            hooks_.validate(reported_, record);
             if (interrupt_.stopped()) return end(Status::interrupted);
         }
-        record.seconds = interrupt_.seconds();
-        result_.history.push_back(record);
+        record.seconds = config_.by_points ? interrupt_.look() : interrupt_.seconds();
+        result_.last = record;
         result_.gradient_is_current = config_.by_points;
+        last_is_recorded_ = is_recorded();
+        if (last_is_recorded_) result_.history.push_back(record);
 
         patience_.observe(monitored(record, mean));
         const bool on_plateau = plateau_.active() && plateau_.observe(monitored_by_plateau(record));
@@ -314,7 +418,8 @@ class Descent {
             result_.best_epoch = record.epoch;
         }
         // A callback sees every record, the last one too.
-        const bool asked_to_stop = hooks_.on_record && hooks_.on_record(record, theta_, gradient_);
+        const bool asked_to_stop =
+            last_is_recorded_ && hooks_.on_record && hooks_.on_record(record, reported_, gradient_);
         if (interrupt_.stopped()) return close(Status::interrupted);
         if (record.gradient_norm <= config_.stop.gradient_tolerance) return close(Status::converged);
         if (asked_to_stop) return close(Status::callback);
@@ -326,10 +431,21 @@ class Descent {
         }
         if (on_plateau) base_rate_ = plateau_.lowered(base_rate_, config_.optimizer.learning_rate);
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
-        if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
-            return close(Status::interrupted);
+        if (hooks_.reshape && hooks_.reshape(record.epoch + 1)) forget_best();
+        if (interrupt_.stopped()) return close(Status::interrupted);
         mean = EpochMean{};
         return true;
+    }
+
+    bool is_recorded() const {
+        const Index every = config_.record_every;
+        return !config_.by_points || every == 1 || (every > 1 && step_ % every == 0);
+    }
+    // The point that the descent ended at is recorded in any case.
+    void record_last() {
+        if (config_.record_every == 0) return;
+        result_.history.push_back(result_.last);
+        if (hooks_.on_record) hooks_.on_record(result_.last, reported_, gradient_);
     }
 
     // By epochs, the epoch that was just recorded counts as done.
@@ -367,13 +483,17 @@ class Descent {
     T* theta_;
     T* gradient_;
     T* const* slots_;
+    T* reported_;
     Patience patience_;
     Plateau plateau_;
     OptimizerConfig optimizer_;  // at the present time
     CorrectionSeries corrections_;
+    ScheduleFreeWeights schedule_free_weights_;
+    ParameterGroups<T> groups_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;
+    bool last_is_recorded_ = false;
     Index step_ = 0, epoch_ = 0;
     Index sample_ = 0;  // rows seen before the step, those of earlier descents too
     double base_rate_;

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "core/averaging.hpp"
 #include "core/math.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -21,10 +22,13 @@ struct OptimizerConfig {
         radam,
         adabelief,
         lion,
-        rprop
+        rprop,
+        lookahead,
+        schedule_free_sgd,
+        schedule_free_adamw
     };
     enum class Velocity { gradient, step, average };
-    static constexpr int max_slots = 3;
+    static constexpr int max_slots = 4;
 
     Kind kind = Kind::sgd;
     double learning_rate = 0.01;
@@ -44,8 +48,24 @@ struct OptimizerConfig {
     double threshold = 5;
     double epsilon_root = 0;
     double shrink = 0.5, grow = 1.2, smallest = 1e-6, largest = 50;
+    Index warmup_steps = 0;
+    double r = 0, weight_lr_power = 2;
 
-    int slots() const {
+    AverageConfig average;
+
+    // The rule's, and behind them the average of the iterates.
+    int slots() const { return rule_slots() + average.on(); }
+    bool is_schedule_free() const {
+        return kind == Kind::schedule_free_sgd || kind == Kind::schedule_free_adamw;
+    }
+    // Whether the parameters that are reported are not those that are stepped, but the last slot.
+    bool reports_last_slot() const { return average.on() || kind == Kind::lookahead || is_schedule_free(); }
+    // Whether a slot is, before the first step, what the parameters are.
+    bool begins_at_parameters(int slot) const {
+        const int copies = reports_last_slot() + is_schedule_free();
+        return slot >= slots() - copies;
+    }
+    int rule_slots() const {
         switch (kind) {
             case Kind::sgd:
                 return 0;
@@ -56,6 +76,7 @@ struct OptimizerConfig {
             case Kind::rmsprop:
                 return 1 + centered + keeps_velocity;
             case Kind::amsgrad:
+            case Kind::schedule_free_adamw:
                 return 3;
             default:
                 return 2;
@@ -76,6 +97,7 @@ struct Corrections {
     Index step = 1;
     double first = 1, second = 1;
     double momentum_product = 0;
+    double share = 1;  // of the step's point in a schedule-free mean
 };
 
 // The corrections of one step after the other; the same numbers for the same step, whatever was asked before.

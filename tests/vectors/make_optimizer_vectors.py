@@ -1,4 +1,4 @@
-"""Compare the steps of torch, Keras, optax and scikit-learn with steepest's; ``--write`` stores them.
+"""Compare the steps of torch, Keras, optax, schedulefree and scikit-learn with steepest's; ``--write`` stores them.
 
 ``make parity`` runs it with the bench group's packages. The stored steps, optimizers.npz, are what the test suite
 compares with, which needs none of these.
@@ -18,7 +18,21 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import steepest as st
-from vectors.optimizer_cases import CASES, KEPT, STORED, Case, label, problem, rates, stored
+from vectors.optimizer_cases import (
+    CASES,
+    DECAY,
+    GROUPS,
+    KEPT,
+    SIZE,
+    STORED,
+    Case,
+    label,
+    path_of,
+    preset_of,
+    problem,
+    rates,
+    stored,
+)
 
 TOLERANCE = 1e-12
 
@@ -29,15 +43,38 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
 
     torch.set_default_dtype(torch.float64)  # else NAdam keeps the product of its momenta in float32
     start, gradients = problem()
-    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    optimizer = getattr(torch.optim, name)([theta], **keywords)
-    (group,) = optimizer.param_groups
+    average = keywords.pop("average", None)
+    grouped = keywords.pop("groups", False)
+    parts = [[i] for i in range(SIZE)] if grouped else [list(range(SIZE))]
+    theta = [torch.tensor(start[part], dtype=torch.float64, requires_grad=True) for part in parts]
+    groups = [{"params": [part]} for part in theta]
+    factors = [1.0] * len(theta)
+    if grouped:
+        for layer, kind, factor, decay in GROUPS:
+            for at in range(2) if layer is None else (layer,):
+                part = 2 * at + (kind == "biases")
+                factors[part] = factor
+                groups[part] |= {} if decay is None else {"weight_decay": decay}
+    optimizer = getattr(torch.optim, name)(groups, **keywords)
+    averaged = None
+    if average is not None:
+        swa, module = torch.optim.swa_utils, torch.nn.ParameterList(theta)
+        theta = list(module)
+        optimizer = getattr(torch.optim, name)(theta, **keywords)
+        rule = swa.get_ema_multi_avg_fn(DECAY) if average == "exponential" else None
+        averaged = swa.AveragedModel(module, multi_avg_fn=rule)
     path = []
-    for rate, gradient in zip(rates(group["lr"]), gradients, strict=True):
-        group["lr"] = float(rate)
-        theta.grad = torch.tensor(gradient)
+    for rate, gradient in zip(rates(optimizer.defaults["lr"]), gradients, strict=True):
+        for group, factor in zip(optimizer.param_groups, factors, strict=True):
+            group["lr"] = float(rate) * factor
+        for entry, part in zip(theta, parts, strict=True):
+            entry.grad = torch.tensor(gradient[part])
         optimizer.step()
-        path.append(theta.detach().numpy().copy())
+        reported = theta
+        if averaged is not None:
+            averaged.update_parameters(module)
+            reported = list(averaged.module)
+        path.append(np.concatenate([entry.detach().numpy() for entry in reported]))
     return np.array(path)
 
 
@@ -56,7 +93,8 @@ def keras_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     for rate, gradient in zip(rates(float(optimizer.learning_rate)), gradients, strict=True):
         optimizer.learning_rate = rate
         optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype="float64")], [theta])
-        path.append(np.array(theta.value))
+        average = optimizer._model_variables_moving_average[0] if optimizer.use_ema else theta
+        path.append(np.array(average.value))
     return np.array(path)
 
 
@@ -68,15 +106,24 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     import optax
 
     start, gradients = problem()
-    table = jax.numpy.asarray(rates(keywords["learning_rate"]))
-    optimizer = getattr(optax, name)(**{**keywords, "learning_rate": lambda count: table[count]})
+    mean = optax.ema(DECAY, debias=True) if keywords.pop("average", None) else None
+    module = optax.contrib if name.startswith("schedule_free") else optax
+    default = {"schedule_free_sgd": 1.0, "schedule_free_adamw": 0.0025}.get(name)
+    table = jax.numpy.asarray(rates(keywords.get("learning_rate", default)))
+    optimizer = getattr(module, name)(**{**keywords, "learning_rate": lambda count: table[count]})
     theta = jax.numpy.asarray(start)
     state = optimizer.init(theta)
+    state_of_mean = None if mean is None else mean.init(theta)
     path = []
     for gradient in gradients:
         updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta)
         theta = optax.apply_updates(theta, updates)
-        path.append(np.array(theta))
+        reported = theta
+        if module is optax.contrib:
+            reported = optax.contrib.schedule_free_eval_params(state, theta)
+        if mean is not None:
+            reported, state_of_mean = mean.update(theta, state_of_mean)
+        path.append(np.array(reported))
     return np.array(path)
 
 
@@ -99,28 +146,41 @@ def sklearn_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     return np.array(path)
 
 
+def schedulefree_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
+    """Return the parameters to evaluate after each step, (STEPS, SIZE), by the method's authors."""
+    import schedulefree
+    import torch
+
+    start, gradients = problem()
+    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    optimizer = getattr(schedulefree, name)([theta], **keywords)
+    (group,) = optimizer.param_groups
+    path = []
+    for rate, gradient in zip(rates(group["lr"]), gradients, strict=True):
+        optimizer.train()
+        group["lr"] = float(rate)
+        theta.grad = torch.tensor(gradient)
+        optimizer.step()
+        optimizer.eval()
+        path.append(theta.detach().numpy().copy())
+    return np.array(path)
+
+
 THEIRS = {
     "torch": torch_steps,
     "keras": keras_steps,
     "optax": optax_steps,
     "sklearn": sklearn_steps,
+    "schedulefree": schedulefree_steps,
 }
 
 
 def our_steps(case: Case, step: Any = None) -> np.ndarray:
-    """Return the parameters after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
-    library, name, keywords = case
-    optimizer = st.optimizers.preset(library, name, **keywords)
-    theta, gradients = problem()
-    state = optimizer.init(theta)
-    path = []
-    for rate, gradient in zip(rates(optimizer.learning_rate), gradients, strict=True):
-        if step is None:
-            optimizer.step(theta, gradient, state, float(rate))
-        else:
-            step(optimizer, theta, gradient, state, float(rate))
-        path.append(theta.copy())
-    return np.array(path)
+    """Return what is reported after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
+    optimizer = preset_of(case)
+    if step is None:
+        return path_of(optimizer, optimizer.step)
+    return path_of(optimizer, lambda *arguments: step(optimizer, *arguments))
 
 
 def main() -> None:
@@ -129,7 +189,7 @@ def main() -> None:
     made, worst = {}, 0.0
     twin = st.reference.optimizer_step if "--twin" in sys.argv else None
     for case in CASES:
-        theirs = THEIRS[case[0]](*case[1:])
+        theirs = THEIRS[case[0]](case[1], dict(case[2]))
         made[label(case)] = theirs[KEPT]
         apart = float(np.max(np.abs(our_steps(case, twin) - theirs)))
         moved = (

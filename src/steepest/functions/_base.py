@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -9,6 +10,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest import _native
+from steepest._compiled import CompiledFunction, is_own_function
 from steepest._validate import FLOATS, Array, check_integer, numeric_array
 
 
@@ -25,6 +28,11 @@ class Stationary(NamedTuple):
 
     x: Array
     value: float
+
+
+def _running_away() -> np.errstate:
+    """Return a context in which a descent may run away."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 class Function:
@@ -54,6 +62,9 @@ class Function:
     name: ClassVar[str]
     n: int
 
+    _half_width: ClassVar[float] = 2.0  # of the domain
+    _is_least_at_origin: ClassVar[bool] = False
+
     def __call__(self, x: ArrayLike, *further: ArrayLike) -> float | Array:
         """Return the value at one point, or the values at many.
 
@@ -73,7 +84,7 @@ class Function:
         TypeError, ValueError
             If the points don't hold real numbers, or have another number of variables.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # a descent may run away
+        with _running_away():
             value = self._value(self._points(x, further))
         return float(value) if np.ndim(value) == 0 else value
 
@@ -97,7 +108,7 @@ class Function:
             If the points don't hold real numbers, or have another number of variables.
         """
         points = self._points(x, further)
-        with np.errstate(over="ignore", invalid="ignore"):  # a descent may run away
+        with _running_away():
             return self._gradient(points).astype(points.dtype, copy=False)
 
     def hessian(self, x: ArrayLike, *further: ArrayLike) -> Array:
@@ -121,18 +132,44 @@ class Function:
             If the points don't hold real numbers, or have another number of variables.
         """
         points = self._points(x, further)
-        with np.errstate(over="ignore", invalid="ignore"):  # a descent may run away
+        with _running_away():
             return self._hessian(points).astype(points.dtype, copy=False)
+
+    def compiled(self) -> CompiledFunction:
+        """Return the function in machine code, value and gradient in one call.
+
+        ``minimize`` uses it by itself. It takes one point, in float64; its values are these up to
+        rounding.
+
+        Returns
+        -------
+        CompiledFunction
+
+        Raises
+        ------
+        TypeError
+            If this isn't one of the classes of :mod:`steepest.functions`, but derived from one.
+        """
+        if not is_own_function(self):
+            raise TypeError(
+                f"{type(self).__name__} is not one of steepest.functions: it is not compiled"
+            )
+        pointer = ctypes.POINTER(ctypes.c_double)
+        prototype = ctypes.CFUNCTYPE(
+            ctypes.c_double, ctypes.c_int64, pointer, pointer, ctypes.c_void_p
+        )
+        address = _native.core.test_function(type(self).__name__)
+        return CompiledFunction(prototype(address), self._parameters())
 
     @property
     def domain(self) -> tuple[tuple[float, float], ...]:
         """For each variable the range that is worth drawing."""
-        raise NotImplementedError
+        return ((-self._half_width, self._half_width),) * self.n
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
         """The global minima."""
-        return ()
+        return self._at(np.zeros(self.n)) if self._is_least_at_origin else ()
 
     @property
     def local_minima(self) -> tuple[Stationary, ...]:
@@ -167,6 +204,10 @@ class Function:
     def _at(self, *points: Sequence[float] | Array) -> tuple[Stationary, ...]:
         arrays = [np.array(point, dtype=np.float64) for point in points]
         return tuple(Stationary(x, float(self._value(x))) for x in arrays)
+
+    def _parameters(self) -> Array | None:
+        """Return what the compiled function reads beside x."""
+        return None
 
     def _value(self, x: Array) -> Array:  # x: (..., n); returns (...)
         raise NotImplementedError

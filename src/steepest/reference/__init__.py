@@ -4,7 +4,7 @@ Each function has the name, arguments and meaning of its twin in `steepest.kerne
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
 To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`, `prediction`,
-`optimizers`, `proximal`, `random`, `descent`.
+`optimizers`, `proximal`, `neurons`, `random`, `descent`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ from .network import (
     relu_network_input_gradient,
     relu_network_loss_gradient,
 )
+from .neurons import group_soft_threshold, least_group_subgradient, limit_norms
 from .optimizers import optimizer_step
 from .polynomial import (
     basis_matrix,
+    orthonormal_mixing,
     orthonormal_recurrence,
     polynomial_loss_gradient,
     polynomial_predict,
+    product_matrix,
     recurrence_matrix,
 )
 from .prediction import network_answer, network_classes
@@ -54,7 +57,10 @@ __all__ = [
     "descend",
     "dropout_mask",
     "dropout_network_loss_gradient",
+    "group_soft_threshold",
+    "least_group_subgradient",
     "least_subgradient",
+    "limit_norms",
     "linear_loss_gradient",
     "linear_predict",
     "log_softmax",
@@ -68,12 +74,14 @@ __all__ = [
     "network_answer",
     "network_classes",
     "optimizer_step",
+    "orthonormal_mixing",
     "orthonormal_recurrence",
     "permutation",
     "philox",
     "philox_draws",
     "polynomial_loss_gradient",
     "polynomial_predict",
+    "product_matrix",
     "products_from_moments",
     "proximal_step",
     "recurrence_matrix",

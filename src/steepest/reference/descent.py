@@ -54,8 +54,9 @@ def descend(
     Returns
     -------
     dict
-        "theta", where the descent ended, and one entry for each epoch of
-        "loss", mean over the rows, each batch measured just before its step;
+        "theta", where the descent ended, as the optimizer reports it, and one entry for each epoch of
+        "loss", mean over the rows, each batch measured just before its step, with the penalty
+        l2/2 ||theta||^2 of the optimizer;
         "gradient_norm", 2-norm of the last batch's gradient, before its step;
         "learning_rate", of the epoch's last step.
     """
@@ -66,7 +67,7 @@ def descend(
         losses: list[float] = []
         sizes: list[int] = []
         for rows in batches(n_rows, batch_size, shuffle, seed, epoch):
-            batch_loss, gradient = loss_gradient(theta, rows)
+            batch_loss, gradient = _penalised(loss_gradient(theta, rows), theta, optimizer.l2)
             losses.append(batch_loss)
             time = {
                 "step": state["step"],
@@ -76,12 +77,12 @@ def descend(
             sizes.append(1 if rows is None else len(rows))
             scheduled = _scheduled(optimizer, schedule, time)
             rate = scheduled.pop("learning_rate", float(optimizer.learning_rate))
-            optimizer_step(replace(optimizer, **scheduled), theta, gradient, state, rate)
+            optimizer_step(replace(optimizer, l2=0.0, **scheduled), theta, gradient, state, rate)
         loss[epoch] = np.average(losses, weights=sizes)
         gradient_norm[epoch] = _norm(gradient)
         learning_rate[epoch] = rate
     return {
-        "theta": theta,
+        "theta": optimizer.reported(theta, state),
         "loss": loss,
         "gradient_norm": gradient_norm,
         "learning_rate": learning_rate,
@@ -131,6 +132,17 @@ def _scheduled(optimizer: Any, schedule: Any, time: dict[str, int]) -> dict[str,
         for name, part in schedules.items()
         if part is not None
     }
+
+
+def _penalised(loss_gradient: tuple[float, Any], theta: Parameters, l2: float) -> tuple[float, Any]:
+    """Return loss and gradient with those of l2/2 ||theta||^2."""
+    loss, gradient = loss_gradient
+    if l2 == 0.0:
+        return loss, gradient
+    loss += 0.5 * l2 * _norm(theta) ** 2
+    if isinstance(theta, (list, tuple)):
+        return loss, [g + l2 * part for g, part in zip(gradient, theta, strict=True)]
+    return loss, gradient + l2 * theta
 
 
 def _norm(gradient: Parameters) -> float:
