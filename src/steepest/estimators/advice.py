@@ -25,6 +25,7 @@ from steepest.optimizers import SGD, Momentum
 # Multiply-adds that an explanation may take, some ten milliseconds, and some tenths of a second for a divergence;
 # or a part of the fit's own.
 CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e7, 1e9, 0.1
+HIGH_CONDITION = 100.0  # from where on it is a cause by itself
 SPREAD = 10.0  # features whose units differ by more are said to be unscaled
 # What an optimizer may have by which steps are no longer the rate times what its rule makes of the gradient.
 BEYOND_THE_RATE = ("groups", "clip_value", "clip_norm", "clip_global_norm", "finds_rate")
@@ -413,7 +414,7 @@ def about(number: float) -> str:
 
 def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
     """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown."""
-    if stable_rate(optimizer, curvature) is None:
+    if stable_rate(optimizer, curvature) is None or getattr(optimizer, "average", None) is not None:
         return None
     scale = 1.0
     if type(optimizer) is Momentum:
@@ -493,6 +494,8 @@ def about_condition(
             optimal = math.log(asked) / -math.log((root - 1) / (root + 1))
             values["steps_with_optimal_momentum"] = math.ceil(optimal)
             text += f'; with the rate and momentum of learning_rate="auto" about {about(optimal)}'
+    if "steps_needed" not in values and kappa < HIGH_CONDITION:
+        return None
     return Finding("condition", text + "." + _remedy(problem, kappa, values), values)
 
 
@@ -511,7 +514,7 @@ def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
         return f" standardize=True makes it {largest / least:.4g}."
     if getattr(estimator, "basis", "orthonormal") != "orthonormal":
         return ' In basis="orthonormal" it is 1, without a penalty.'
-    if kappa > 100 and hasattr(estimator, "standardize"):
+    if kappa > HIGH_CONDITION and hasattr(estimator, "standardize"):
         return " The features are nearly dependent: a penalty (alpha) lifts the smallest curvature."
     return ""
 
