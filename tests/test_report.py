@@ -306,6 +306,60 @@ def test_the_steps_of_auto_are_those_that_it_takes(data):
     assert taken == pytest.approx(foretold, rel=0.6)  # the double root delays it
 
 
+@pytest.mark.parametrize("max_epochs", [3, 30, 400])
+def test_a_rate_beyond_the_limit_is_named_before_the_loss_is_infinite(data, max_epochs):
+    X, y = data
+    limit = 2 / np.linalg.eigvalsh(linear_hessian(X, True))[-1]
+    model = st.LinearRegression(optimizer=st.SGD(1.1 * limit), max_epochs=max_epochs)
+    message = warning_of(model, X, y)
+    assert model.status_ == "max_epochs"
+    assert f"is 1.1 times the limit 2/L = {limit:.4g}" in message
+    assert "condition number" not in message
+    assert finding(model, "rate").values["limit"] == pytest.approx(limit, rel=1e-9)
+    (measured,) = model.report(X, y).findings
+    assert measured.message == finding(model, "rate").message
+
+
+@pytest.mark.parametrize(("rate", "kind"), [(20.0, "rate"), (0.5, "condition")])
+def test_a_classifier_whose_loss_has_risen_names_the_rate(data, rate, kind):
+    """Not the condition number of where it has ended, where all probabilities may be 0 or 1."""
+    X, y = for_model(st.LogisticRegression(), data)
+    settings = {"standardize": False, "max_epochs": 20, "tol": 1e-12, "alpha": 0.01}
+    model = st.LogisticRegression(optimizer=st.SGD(rate), **settings)
+    warning_of(model, 30 * X if kind == "rate" else X, y)
+    assert (model.history_["loss"][-1] > model.history_["loss"][0]) == (kind == "rate")
+    assert [f.kind for f in model.report().findings] == [kind]
+
+
+@pytest.mark.parametrize("max_epochs", [20, 300, 10_000])
+@pytest.mark.parametrize("kind", ["linear", "polynomial"])
+def test_auto_ends_low_whatever_the_condition_number(data, kind, max_epochs):
+    """With the momentum that is optimal for 1e12 the swings of the steepest direction would still be growing."""
+    x = data[0][:, 0]
+    if kind == "linear":
+        X = np.column_stack([x, x + 1e-6 * data[0][:, 1]])
+        model = st.LinearRegression(max_epochs=max_epochs)
+    else:
+        X = np.column_stack([x, x + 1e-3 * data[0][:, 1]])
+        model = st.PolynomialRegression(3, max_epochs=max_epochs)
+    y = np.sin(2 * x)
+    message = warning_of(model, X, y)
+    report = model.report()
+    assert report.condition_number > 1e11
+    assert report.condition_number == pytest.approx(model.report(X, y).condition_number, rel=1e-4)
+    assert f"The condition number is {report.condition_number:.4g}" in message
+    loss = model.history_["loss"]
+    least = np.mean((y - np.polynomial.Polynomial.fit(x, y, 1 if kind == "linear" else 3)(x)) ** 2)
+    assert loss[-1] < least + 0.05 * (loss[0] - least)
+
+
+def test_auto_is_optimal_where_the_steps_are_enough(data):
+    X, y = data[0] * [1.0, 30.0, 1.0], data[1]
+    model = st.LinearRegression(standardize=False).fit(X, y)
+    low, *_, high = np.sqrt(np.linalg.eigvalsh(linear_hessian(X, False)))
+    assert model.report().optimizer.momentum == pytest.approx(((high - low) / (high + low)) ** 2)
+
+
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_crawling_classifier_names_the_condition_number_where_it_is(data, fit_intercept, classes):

@@ -94,7 +94,8 @@ class Problem:
     where the loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest
     curvature by power iteration, on some of the rows if they are given. local: returns the gradient as a function,
     and the point where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
-    ``learning_rate="auto"`` computes from the curvatures.
+    ``learning_rate="auto"`` computes from the curvatures; the least and the largest, if it has measured them, are
+    ``curvatures``.
     """
 
     estimator: Any
@@ -109,6 +110,7 @@ class Problem:
     tol: float = 0.0
     power: Callable[[Array | None], float] | None = None
     local: Callable[[], tuple[Any, Array]] | None = None
+    curvatures: tuple[float, float] | None = None
 
     def steps_of(self, result: dict[str, Any]) -> int:
         """Return how many steps the descent has taken."""
@@ -277,8 +279,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
         "n_rows": problem.X.shape[0],
         "n_steps": problem.steps_of(result),
         "automatic": problem.automatic,
-        "is_quadratic": problem.is_quadratic,
-        "curvature": None,
+        "curvature": curvature_of_auto(problem),
         "findings": (),
     }
     estimator._ending = ending
@@ -290,7 +291,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
     with np.errstate(all="ignore"):
         findings, curvature = explained(problem, result)
     ending["findings"] = tuple(findings)
-    ending["curvature"] = curvature
+    ending["curvature"] = curvature or ending["curvature"]
     return "".join(f" {finding}" for finding in findings)
 
 
@@ -308,11 +309,12 @@ def explained(
     rates = history.get("learning_rate", ())
     norms = history.get("gradient_norm", ())
     rate = float(rates[-1]) if len(rates) else getattr(problem.optimizer, "learning_rate", math.nan)
-    if diverged:
+    losses = history.get("loss", ())
+    if diverged or not is_network or rises(losses):
         curvature = curvature_of_auto(problem) or problem.curvature(budget)
+    if diverged or is_too_fast(problem, curvature, rate, losses):
         findings.append(about_rate(problem, curvature, rate))
     elif not is_network:
-        curvature = curvature_of_auto(problem) or problem.curvature(budget)
         norm = float(norms[-1]) if len(norms) else math.nan
         here = curvature
         if isinstance(problem, Problem) and not problem.is_quadratic:
@@ -355,19 +357,19 @@ def problem_on(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem
     return problem
 
 
-def curvature_of_auto(problem: Any) -> Curvature | None:
-    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not.
-
-    ``problem`` has the optimizer, and whether it is automatic and the objective quadratic.
-    """
+def curvature_of_auto(problem: Problem | NetworkProblem) -> Curvature | None:
+    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not."""
     optimizer = problem.optimizer
-    if not problem.automatic or not isinstance(optimizer, Momentum):
+    if isinstance(problem, NetworkProblem) or not (
+        problem.automatic and isinstance(optimizer, Momentum)
+    ):
         return None
     if optimizer.nesterov:
         source = 'the bound for learning_rate="auto"'
         return Curvature(1.0 / optimizer.learning_rate, None, source, False)
-    root, momentum = math.sqrt(optimizer.learning_rate), math.sqrt(optimizer.momentum)
-    largest, least = ((1 + momentum) / root) ** 2, ((1 - momentum) / root) ** 2
+    if problem.curvatures is None:
+        return None
+    least, largest = problem.curvatures
     source = 'the largest curvature, measured for learning_rate="auto"'
     return Curvature(largest, least, source, problem.is_quadratic)
 
@@ -428,6 +430,21 @@ def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
         trace, determinant = beta + kept, beta
     root = np.sqrt(complex(trace**2 - 4.0 * determinant))
     return float(max(abs(trace + root), abs(trace - root)) / 2.0)
+
+
+def rises(losses: Any) -> bool:
+    """Whether a descent has ended above its start."""
+    return len(losses) > 0 and bool(losses[-1] > losses[0])
+
+
+def is_too_fast(
+    problem: Problem | NetworkProblem, curvature: Curvature | None, rate: float, losses: Any
+) -> bool:
+    """Whether the rate is beyond the limit and, where that is a bound or that of one point, the loss has risen."""
+    if curvature is None or not (curvature.is_quadratic or rises(losses)):
+        return False
+    limit = stable_rate(problem.optimizer, curvature.largest)
+    return limit is not None and rate > limit * (1 + 1e-6)  # which optimal momentum comes near
 
 
 def about_rate(
@@ -513,7 +530,7 @@ def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
         values["condition_number_standardised"] = largest / least
         return f" standardize=True makes it {largest / least:.4g}."
     if getattr(estimator, "basis", "orthonormal") != "orthonormal":
-        return ' In basis="orthonormal" it is 1, without a penalty.'
+        return ' In basis="orthonormal", if X tells all terms apart, it is 1, without a penalty.'
     if kappa > HIGH_CONDITION and hasattr(estimator, "standardize"):
         return " The features are nearly dependent: a penalty (alpha) lifts the smallest curvature."
     return ""

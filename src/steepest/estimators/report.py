@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field, fields, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from steepest.estimators.advice import (
     about_dead_units,
     about_features,
     about_rate,
-    curvature_of_auto,
     dead_units,
     hidden_activations,
+    is_too_fast,
     limit_in_words,
     problem_on,
     stable_rate,
@@ -361,10 +360,8 @@ class _Measured:
 
     def curvature(self) -> Curvature | None:
         if self.y is None:
-            if not self.ending:
-                return None
-            known: Curvature | None = self.ending["curvature"]
-            return known or curvature_of_auto(SimpleNamespace(**self.ending))
+            known: Curvature | None = self.ending.get("curvature")
+            return known
         return None if self.problem is None else self.problem.curvature()
 
     def _convex(self) -> Problem | None:
@@ -411,9 +408,13 @@ class _Measured:
         finding, status = None, getattr(self.model, "status_", None)
         if rate is None or self.problem is None:
             return
-        if status == "diverged":
+        is_limited = status in ("max_epochs", "max_steps", "max_seconds")
+        losses = self.history.get("loss", ())
+        if status == "diverged" or (
+            is_limited and is_too_fast(self.problem, curvature, rate, losses)
+        ):
             finding = about_rate(self.problem, curvature, rate)
-        elif status in ("max_epochs", "max_steps", "max_seconds"):
+        elif is_limited:
             finding = about_condition(self.problem, curvature, rate, norm or 0.0)
         if finding is not None:
             found[finding.kind] = finding
