@@ -75,6 +75,7 @@ bench-loops: $(VENV)/.installed
 
 parity: $(VENV)/.installed $(VENV)/.peers
 	$(BIN)/python tests/vectors/make_optimizer_vectors.py
+	$(BIN)/python tests/vectors/make_clipping.py
 
 sanitize: $(VENV)/.installed
 	./tests/sanitize.sh $(abspath $(VENV))

@@ -9,6 +9,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/random_arguments.hpp"
 #include "bindings/schedule_arguments.hpp"
+#include "bindings/whole_arguments.hpp"
 #include "core/descent.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -18,11 +19,12 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     using Velocity = OptimizerConfig::Velocity;
     OptimizerConfig c;
     static const std::map<std::string, Kind> kinds = {
-        {"SGD", Kind::sgd},         {"Momentum", Kind::momentum}, {"Adam", Kind::adam},
-        {"AdamW", Kind::adam},      {"Adagrad", Kind::adagrad},   {"Adadelta", Kind::adadelta},
-        {"RMSprop", Kind::rmsprop}, {"AMSGrad", Kind::amsgrad},   {"Adamax", Kind::adamax},
-        {"NAdam", Kind::nadam},     {"RAdam", Kind::radam},       {"AdaBelief", Kind::adabelief},
-        {"Lion", Kind::lion},       {"Rprop", Kind::rprop}};
+        {"SGD", Kind::sgd},         {"Momentum", Kind::momentum},  {"Adam", Kind::adam},
+        {"AdamW", Kind::adam},      {"Adagrad", Kind::adagrad},    {"Adadelta", Kind::adadelta},
+        {"RMSprop", Kind::rmsprop}, {"AMSGrad", Kind::amsgrad},    {"Adamax", Kind::adamax},
+        {"NAdam", Kind::nadam},     {"RAdam", Kind::radam},        {"AdaBelief", Kind::adabelief},
+        {"Lion", Kind::lion},       {"Rprop", Kind::rprop},        {"Prodigy", Kind::prodigy},
+        {"PolyakStep", Kind::sgd},  {"BarzilaiBorwein", Kind::sgd}};
     const auto kind = kinds.find(d["kind"].cast<std::string>());
     if (kind == kinds.end())
         throw std::invalid_argument("unknown optimizer: " + d["kind"].cast<std::string>());
@@ -62,6 +64,7 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     c.velocity = velocity == "step"      ? Velocity::step
                  : velocity == "average" ? Velocity::average
                                          : Velocity::gradient;
+    read_whole(d, c);
     return c;
 }
 
@@ -106,6 +109,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     c.base_rate = c.optimizer.learning_rate;
     read(d, "base_rate", c.base_rate);
     read(d, "n_threads", c.n_threads);
+    if (d.contains("scalars")) read_scalars(d["scalars"].cast<py::list>(), c.scalars);
     return c;
 }
 
@@ -142,6 +146,7 @@ inline py::dict result_dict(const DescentResult& r) {
     d["best"] = r.best;
     d["stale"] = r.stale;
     d["base_rate"] = r.base_rate;
+    d["scalars"] = scalars_list(r.scalars);
     d["plateau_state"] = py::make_tuple(r.plateau.best, r.plateau.stale, r.plateau.resting);
     if (r.twister) d["twister"] = twister_tuple(*r.twister);
     d["gradient_is_current"] = r.gradient_is_current;

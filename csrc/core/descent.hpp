@@ -8,7 +8,9 @@
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
-// asks. Then `gradient` may be nullptr in a descent by epochs.
+// asks. Then `gradient` may be nullptr in a descent by epochs, unless the optimizer needs all of it at once.
+// pieces_are_arrays says that each piece of the parameters is an array of its own, for clipping; otherwise
+// all weights are one, and all biases another.
 //
 // Two paces. By epochs, a record is the mean over an epoch's batches, each measured before its step, and
 // rules are asked after the epoch. By points (full batch), a record is one point x_t, rules are asked before
@@ -25,6 +27,7 @@
 #include "core/schedules.hpp"
 #include "core/stopping.hpp"
 #include "core/views.hpp"
+#include "core/whole_step.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -54,7 +57,8 @@ struct DescentConfig {
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
     double base_rate = 0;  // the optimizer's learning rate, or what exhausted patience has left of it
-    int n_threads = 1;     // wanted; results do not depend on it
+    double scalars[OptimizerConfig::max_scalars] = {};  // of the optimizer's state
+    int n_threads = 1;                                  // wanted; results do not depend on it
 };
 
 struct Record {
@@ -75,6 +79,7 @@ struct DescentResult {
     Status status = Status::max_steps;
     Index n_steps = 0, n_epochs = 0, n_evaluations = 0, best_epoch = -1, stale = 0;
     double best = __builtin_inf(), base_rate = 0;
+    double scalars[OptimizerConfig::max_scalars] = {};
     PlateauState plateau;
     std::optional<MersenneTwister::State> twister;
     bool gradient_is_current = false;  // the gradient is that of the returned parameters
@@ -99,11 +104,13 @@ class Descent {
           plateau_(config.plateau, config.plateau_state),
           optimizer_(config.optimizer),
           corrections_(config.optimizer),
+          is_whole_(config.optimizer.needs_whole_gradient()),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
+        std::copy(std::begin(config.scalars), std::end(config.scalars), result_.scalars);
         copy_theta(best_);
     }
 
@@ -172,23 +179,27 @@ class Descent {
             const Rows rows = batches_.batch(b);
             const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
-            const double rate = learning_rate();
+            double rate = learning_rate();
+            const bool is_known = known_loss_.has_value();
             const double loss = config_.by_points
-                                    ? objective_.loss_gradient(rows, theta_, gradient_)
+                                    ? loss_gradient(rows)
                                     : loss_and_step(rows, rate, last || late ? &mean.gradient_norm : nullptr);
             if (interrupt_.stopped()) return end(Status::interrupted);
-            ++result_.n_evaluations;
+            if (!is_known) ++result_.n_evaluations;
             if (!(loss - loss == 0)) return end(Status::diverged);
             mean.add(loss, monitored_loss(loss), rows.count);
             if (config_.by_points) {
+                if (is_whole_) [[unlikely]]
+                    rate = step_length(rate, loss);
                 if (!close_epoch(mean, rate)) return false;
                 if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
                 if (stop.max_steps >= 0 && step_ >= stop.max_steps) return end(Status::max_steps);
-                take_step(rate);
+                if (!take_step(rows, loss, rate)) [[unlikely]]
+                    return end(interrupt_.stopped() ? Status::interrupted : Status::line_search);
                 ++step_;
                 continue;
             }
-            ++step_;
+            if (!is_stuck_) ++step_;
             sample_ += rows.count;
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
@@ -197,6 +208,8 @@ class Descent {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
             if (last && !close_epoch(mean, rate)) return false;
+            if (is_stuck_) [[unlikely]]
+                return close(Status::line_search);
         }
         ++epoch_;
         return true;
@@ -241,10 +254,12 @@ class Descent {
     }
 
     OptimizerStep<T> next_step(double rate) {
+        return OptimizerStep<T>(optimizer_, rate, next_corrections(), theta_, slots_);
+    }
+    Corrections next_corrections() {
         if (!config_.hyper_schedules.empty()) [[unlikely]]
             move_hyper_parameters();
-        const Corrections corrections = corrections_(config_.first_step + step_ + 1);
-        return OptimizerStep<T>(optimizer_, rate, corrections, theta_, slots_);
+        return corrections_(config_.first_step + step_ + 1);
     }
 
     // To their values at this time; an optimizer's corrections are those of its present betas.
@@ -254,23 +269,75 @@ class Descent {
         corrections_ = CorrectionSeries(optimizer_);
     }
 
-    // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted.
-    double loss_and_step(Rows rows, double rate, double* norm) {
-        if constexpr (requires { &Objective::loss_step; }) {
-            return objective_.loss_step(rows, theta_, next_step(rate), config_.stop.gradient_largest, norm);
-        } else {
-            const double loss = objective_.loss_gradient(rows, theta_, gradient_);
-            if (norm) *norm = gradient_norm();
-            if (!interrupt_.stopped() && loss - loss == 0) take_step(rate);
-            return loss;
-        }
+    // The loss on these rows; a line search may have been here, and have left the gradient.
+    double loss_gradient(Rows rows) {
+        if (known_loss_) [[unlikely]]
+            return *std::exchange(known_loss_, std::nullopt);
+        return objective_.loss_gradient(rows, theta_, gradient_);
     }
 
-    void take_step(double rate) {
+    // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted;
+    // `rate` becomes its length if the optimizer chooses that.
+    double loss_and_step(Rows rows, double& rate, double* norm) {
+        if constexpr (requires { &Objective::loss_step; }) {
+            if (!is_whole_) [[likely]]
+                return objective_.loss_step(rows, theta_, next_step(rate), config_.stop.gradient_largest,
+                                            norm);
+        }
+        const double loss = loss_gradient(rows);
+        if (norm) *norm = gradient_norm();
+        if (interrupt_.stopped() || !(loss - loss == 0)) return loss;
+        if (is_whole_) [[unlikely]]
+            rate = step_length(rate, loss);
+        is_stuck_ = !take_step(rows, loss, rate);
+        return loss;
+    }
+
+    // From where the gradient is; false if there is nowhere to go.
+    bool take_step(Rows rows, double loss, double& rate) {
+        if (is_whole_) [[unlikely]] {
+            if (optimizer_.searches()) return search(rows, loss, rate);
+            clip(optimizer_, pieces_);
+            if (optimizer_.steps_whole()) {
+                step_pieces(optimizer_, rate, next_corrections(), pieces_, result_.scalars);
+                return true;
+            }
+        }
         const OptimizerStep<T> step = next_step(rate);
         for_pieces([&](Index offset, Index n, bool decays, T l1) {
             step(offset, n, gradient_ + offset, decays, l1);
         });
+        return true;
+    }
+
+    // Of the step from here, before its gradient is clipped.
+    [[gnu::noinline]] double step_length(double rate, double loss) {
+        constexpr bool apart = requires { Objective::pieces_are_arrays; };
+        pieces_.clear();
+        for_pieces([&](Index offset, Index n, bool weights, T l1) {
+            const int array = apart ? static_cast<int>(pieces_.size()) : !weights;
+            pieces_.push_back({theta_ + offset, gradient_ + offset, {}, n, weights, l1, array});
+            for (int s = 0; s < optimizer_.slots(); ++s) pieces_.back().slots[s] = slots_[s] + offset;
+        });
+        return length_of_step(optimizer_, pieces_, config_.first_step + step_ + 1, rate, loss,
+                              result_.scalars);
+    }
+
+    // Along the optimizer's direction; the length is recorded in place of the rate.
+    [[gnu::noinline]] bool search(Rows rows, double loss, double& rate) {
+        auto at_theta = [&](T* gradient) {
+            const double here = interrupt_.stopped() ? 0 : objective_.loss_gradient(rows, theta_, gradient);
+            if (interrupt_.stopped()) return __builtin_nan("");
+            ++result_.n_evaluations;
+            return here;
+        };
+        const auto found = searcher_(optimizer_, next_corrections(), pieces_, theta_, gradient_,
+                                     objective_.size(), loss, rate, result_.scalars, at_theta);
+        if (!found) return false;
+        known_loss_ = found->loss;
+        rate = found->length;
+        if (config_.by_points) result_.history.back().learning_rate = rate;
+        return true;
     }
 
     // f(offset, n, whether they are weights, their L1 penalty) for all parameters in order.
@@ -367,6 +434,11 @@ class Descent {
     Plateau plateau_;
     OptimizerConfig optimizer_;  // at the present time
     CorrectionSeries corrections_;
+    const bool is_whole_;  // the optimizer needs all of the gradient before a step
+    bool is_stuck_ = false;
+    Pieces<T> pieces_;  // of the last gradient
+    Searcher<T> searcher_;
+    std::optional<double> known_loss_;  // at theta, where the gradient is known as well
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;

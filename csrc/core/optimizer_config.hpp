@@ -7,6 +7,13 @@
 
 namespace steepest::STEEPEST_ISA {
 
+// Of a search for the length of a step, in line_search.hpp.
+struct LineSearchConfig {
+    double decrease = 1e-4, curvature = 0.9;
+    double shrink = 0.5, grow = 1;  // a first trial is `grow` times the last length; 0: it is the rate
+    Index max_evaluations = 20;
+};
+
 struct OptimizerConfig {
     enum class Kind {
         sgd,
@@ -21,10 +28,14 @@ struct OptimizerConfig {
         radam,
         adabelief,
         lion,
-        rprop
+        rprop,
+        prodigy
     };
     enum class Velocity { gradient, step, average };
-    static constexpr int max_slots = 3;
+    enum class Length { given, polyak, barzilai_borwein, armijo, wolfe };  // how a step's is found
+    enum class Form { long_step, short_step, alternating };
+    static constexpr int max_slots = 4, max_scalars = 3;
+    static constexpr double no_limit = __builtin_inf();
 
     Kind kind = Kind::sgd;
     double learning_rate = 0.01;
@@ -45,10 +56,28 @@ struct OptimizerConfig {
     double epsilon_root = 0;
     double shrink = 0.5, grow = 1.2, smallest = 1e-6, largest = 50;
 
+    double clip_value = no_limit, clip_norm = no_limit, clip_global_norm = no_limit;
+    Length length = Length::given;
+    LineSearchConfig line_search;
+    Form form = Form::long_step;
+    double f_min = 0;
+    std::optional<double> beta_3;
+    double initial_d = 1e-6, coefficient = 1, growth_rate = no_limit;
+    bool bias_correction = false, safeguard_warmup = false;
+
+    bool clips() const {
+        return clip_value < no_limit || clip_norm < no_limit || clip_global_norm < no_limit;
+    }
+    bool searches() const { return length == Length::armijo || length == Length::wolfe; }
+    // Whether a step is more than a rule for each parameter.
+    bool steps_whole() const { return kind == Kind::prodigy || length == Length::barzilai_borwein; }
+    // Whether nothing can be stepped before all of the gradient is there.
+    bool needs_whole_gradient() const { return clips() || length != Length::given || kind == Kind::prodigy; }
+
     int slots() const {
         switch (kind) {
             case Kind::sgd:
-                return 0;
+                return length == Length::barzilai_borwein ? 2 : 0;
             case Kind::momentum:
             case Kind::adagrad:
             case Kind::lion:
@@ -57,6 +86,8 @@ struct OptimizerConfig {
                 return 1 + centered + keeps_velocity;
             case Kind::amsgrad:
                 return 3;
+            case Kind::prodigy:
+                return 4;
             default:
                 return 2;
         }

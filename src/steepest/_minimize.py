@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest import _native
+from steepest._lbfgs import lbfgs_descent
 from steepest._schedule_config import check_schedule, with_schedules
 from steepest._validate import (
     Array,
@@ -20,7 +21,7 @@ from steepest._validate import (
     numeric_array,
 )
 from steepest.calculus._differences import central_differences
-from steepest.optimizers import Adam, Optimizer
+from steepest.optimizers import LBFGS, Adam, Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import MESSAGES, StopRule, combined_config
 
@@ -77,7 +78,8 @@ class MinimizeResult:
     message : str
         The same in a sentence.
     history : dict of arrays
-        ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each point.
+        ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each point. The rate
+        is the length of the step where the optimizer finds that; L-BFGS does not tell (NaN).
     path : array, (n_steps + 1, m), or None
         The points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
         is not among them, nor in ``history``.
@@ -150,7 +152,7 @@ def minimize(
     fun: Callable[[Array], Any],
     x0: ArrayLike,
     grad: Callable[[Array], Any] | None = None,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | LBFGS | None = None,
     schedule: ScheduleLike | None = None,
     max_steps: int = 10_000,
     gtol: float = 1e-8,
@@ -170,8 +172,8 @@ def minimize(
         Takes the same array, returns the gradient, of its shape. By default the method ``gradient`` of ``fun`` if
         it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
         ``fun`` for m parameters.
-    optimizer : Optimizer, default ``Adam(0.1)``
-        The step.
+    optimizer : Optimizer or LBFGS, default ``Adam(0.1)``
+        The step. :class:`steepest.LBFGS` has no schedule, and no learning rates to record.
     schedule : Schedule or dict of them, optional
         Factor of the learning rate over the steps; in a dict, that of each hyper-parameter by its name.
     max_steps : int, default 10000
@@ -221,12 +223,17 @@ def minimize(
         raise ValueError(f"x0 must have at least one entry, but has shape {start.shape}")
     check_finite("x0", start.reshape(-1))
     optimizer = Adam(0.1) if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, LBFGS)):
         raise TypeError(
             f"optimizer must be one of steepest's, such as Adam(0.1), but is {optimizer!r}"
         )
+    if isinstance(optimizer, LBFGS) and schedule is not None:
+        raise ValueError("schedule must be None with LBFGS, which has no hyper-parameter to move")
+    if isinstance(optimizer, Optimizer) and optimizer.accumulate > 1:
+        raise ValueError(
+            f"accumulate of the optimizer must be 1, as a function has no batches, but is {optimizer.accumulate}"
+        )
     config: dict[str, Any] = {
-        "optimizer": optimizer.config(),
         **combined_config(
             stop,
             {
@@ -237,13 +244,15 @@ def minimize(
     }
     if config.get("monitor", "loss") != "loss":
         raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
-    if schedule is not None:
+    if isinstance(optimizer, Optimizer):
+        config["optimizer"] = optimizer.config()
+    if schedule is not None and isinstance(optimizer, Optimizer):
         config["schedule"] = check_schedule(schedule, optimizer, validated=False)
         config = with_schedules(config)
 
     function = _ValueAndGradient(fun, grad, start)
     x = start.reshape(-1)
-    state = optimizer.init(x)
+    state = optimizer.init(x) if isinstance(optimizer, Optimizer) else {}
     on_record = None
     if callback is not None:
         shape = start.shape
@@ -255,9 +264,13 @@ def minimize(
             )
             return is_true(callback(point))
 
-    raw = _native.core.minimize(
-        function, x, [state[slot] for slot in optimizer.slots], config, on_record, record_path
-    )
+    if isinstance(optimizer, LBFGS):
+        raw = lbfgs_descent(function, x, optimizer, config, on_record, record_path)
+    else:
+        raw = _native.core.minimize(
+            function, x, [state[slot] for slot in optimizer.slots], config, on_record, record_path
+        )
+        state |= zip(optimizer.scalars, raw["scalars"], strict=False)
     state["step"] = raw["n_steps"]
     error = raw["exception"]
     result = _result(raw, x, function, state, start.shape, broken=error is not None)

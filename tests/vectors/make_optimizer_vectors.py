@@ -18,7 +18,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import steepest as st
-from vectors.optimizer_cases import CASES, KEPT, STORED, Case, label, problem, rates, stored
+from vectors.optimizer_cases import (
+    CASES,
+    KEPT,
+    STORED,
+    Case,
+    label,
+    losses,
+    problem,
+    rates,
+    stored,
+)
 
 TOLERANCE = 1e-12
 
@@ -68,13 +78,19 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     import optax
 
     start, gradients = problem()
-    table = jax.numpy.asarray(rates(keywords["learning_rate"]))
-    optimizer = getattr(optax, name)(**{**keywords, "learning_rate": lambda count: table[count]})
+    if name == "polyak_sgd":
+        optimizer = optax.polyak_sgd(**keywords)
+    else:
+        table = jax.numpy.asarray(rates(keywords["learning_rate"]))
+        module = optax.contrib if name == "prodigy" else optax
+        moved = {**keywords, "learning_rate": lambda count: table[count]}
+        optimizer = getattr(module, name)(**moved)
     theta = jax.numpy.asarray(start)
     state = optimizer.init(theta)
     path = []
-    for gradient in gradients:
-        updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta)
+    for gradient, loss in zip(gradients, losses(), strict=True):
+        extra = {"value": loss} if name == "polyak_sgd" else {}
+        updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta, **extra)
         theta = optax.apply_updates(theta, updates)
         path.append(np.array(theta))
     return np.array(path)
@@ -114,11 +130,14 @@ def our_steps(case: Case, step: Any = None) -> np.ndarray:
     theta, gradients = problem()
     state = optimizer.init(theta)
     path = []
-    for rate, gradient in zip(rates(optimizer.learning_rate), gradients, strict=True):
+    by_loss = isinstance(optimizer, st.PolyakStep)
+    all_rates = rates(optimizer.learning_rate, not by_loss)
+    for rate, gradient, loss in zip(all_rates, gradients, losses(), strict=True):
+        extra = {"loss": float(loss)} if by_loss else {}
         if step is None:
-            optimizer.step(theta, gradient, state, float(rate))
+            optimizer.step(theta, gradient, state, float(rate), **extra)
         else:
-            step(optimizer, theta, gradient, state, float(rate))
+            step(optimizer, theta, gradient, state, float(rate), **extra)
         path.append(theta.copy())
     return np.array(path)
 

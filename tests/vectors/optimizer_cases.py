@@ -65,6 +65,10 @@ CASES: list[Case] = [
     ("keras", "Nadam", {"learning_rate": 0.05, "beta_1": 0.8, "epsilon": 1e-3}),
     ("keras", "Lion", {}),
     ("keras", "Lion", {"learning_rate": 0.01, "weight_decay": 0.1}),
+    ("keras", "SGD", {"momentum": 0.9, "clipvalue": 0.5}),
+    ("keras", "Adam", {"learning_rate": 0.05, "clipnorm": 1.5, "weight_decay": 0.1}),
+    ("keras", "Adam", {"learning_rate": 0.05, "gradient_accumulation_steps": 3}),
+    ("keras", "RMSprop", {"global_clipnorm": 1.0, "gradient_accumulation_steps": 4}),
     ("optax", "sgd", {"learning_rate": 0.02}),
     ("optax", "sgd", {"learning_rate": 0.02, "momentum": 0.9}),
     ("optax", "sgd", {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True}),
@@ -86,6 +90,20 @@ CASES: list[Case] = [
     ("optax", "adabelief", {"learning_rate": 0.05}),
     ("optax", "adabelief", {"learning_rate": 0.05, "eps": 1e-3, "eps_root": 1e-4}),
     ("optax", "lion", {"learning_rate": 0.01}),
+    ("optax", "polyak_sgd", {"scaling": 0.7, "max_learning_rate": 0.5, "eps": 0.01}),
+    ("optax", "prodigy", {"learning_rate": 0.02}),
+    ("optax", "prodigy", {"learning_rate": 1.0, "estim_lr0": 0.01, "weight_decay": 0.1}),
+    (
+        "optax",
+        "prodigy",
+        {
+            "learning_rate": 0.5,
+            "betas": (0.8, 0.95),
+            "beta3": 0.9,
+            "estim_lr_coef": 2.0,
+            "safeguard_warmup": True,
+        },
+    ),
     ("sklearn", "sgd", {}),
     ("sklearn", "sgd", {"nesterovs_momentum": False, "learning_rate_init": 0.02}),
     ("sklearn", "adam", {}),
@@ -106,9 +124,14 @@ def problem() -> tuple[np.ndarray, np.ndarray]:
     return rng.standard_normal(SIZE), gradients
 
 
-def rates(learning_rate: float) -> np.ndarray:
+def losses() -> np.ndarray:
+    """Return the loss at each step, (STEPS,), positive, for those that ask for it."""
+    return np.random.default_rng(6).uniform(0.01, 3.0, STEPS)
+
+
+def rates(learning_rate: float, falls: bool = True) -> np.ndarray:
     """Return the rate of each step, (STEPS,)."""
-    return learning_rate * FALL ** np.arange(STEPS)
+    return learning_rate * (FALL if falls else 1.0) ** np.arange(STEPS)
 
 
 def stored() -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from steepest import _native
+from steepest._lbfgs import Stopped
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState
 from steepest.estimators.callbacks import Hook
@@ -67,10 +68,6 @@ class FlatObjective:
         gradient = np.concatenate([g.ravel() for g in (*d_weights, *d_biases)])
         self.gradient = gradient.astype(np.float64)
         return loss, self.gradient
-
-
-class Stopped(Exception):  # noqa: N818 - no error
-    """A callback has asked to stop, or has raised."""
 
 
 class Iterations:

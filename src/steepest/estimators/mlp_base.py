@@ -55,12 +55,13 @@ from steepest.estimators.penalties import Strength, has_l1, layer_penalties
 from steepest.estimators.prediction import answers
 from steepest.estimators.progress import Progress
 from steepest.estimators.sparse import Inputs
+from steepest.estimators.whole_gradient import accumulated, check_whole_gradient
 from steepest.optimizers import Adam, Momentum, Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import NoImprovement, StopRule, rules_of
 
 # What of the learning rate a descent that goes on begins with.
-RATE_STATE = ("base_rate", "plateau_state")
+RATE_STATE = ("base_rate", "plateau_state", "scalars")
 
 
 def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
@@ -382,12 +383,16 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 UserWarning,
                 stacklevel=4,
             )
+        has_dropout = dropout_rates(self.dropout, len(self._widths())) is not None
+        check_whole_gradient(
+            optimizer, batch >= rows, has_l1=has_l1(self._penalties()[0]), has_dropout=has_dropout
+        )
         config = descent_config(
             optimizer,
             self.schedule,
             self.stop,
             defaults,
-            batch_size=min(batch, rows),
+            batch_size=min(batch * accumulated(optimizer), rows),
             shuffle=bool(self.shuffle),
             by_points=False,
             n_rows=rows,

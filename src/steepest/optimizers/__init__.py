@@ -16,11 +16,16 @@ from __future__ import annotations
 from steepest.optimizers.adam import AdaBelief, Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from steepest.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from steepest.optimizers.base import Optimizer, Parameters, State
+from steepest.optimizers.lbfgs import LBFGS
+from steepest.optimizers.line_search import Armijo, LineSearch, Wolfe
 from steepest.optimizers.momentum import SGD, Momentum
 from steepest.optimizers.presets import preset
+from steepest.optimizers.prodigy import Prodigy
 from steepest.optimizers.sign import Lion, Rprop
+from steepest.optimizers.step_length import BarzilaiBorwein, PolyakStep
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "AMSGrad",
     "AdaBelief",
@@ -29,14 +34,20 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Armijo",
+    "BarzilaiBorwein",
+    "LineSearch",
     "Lion",
     "Momentum",
     "NAdam",
     "Optimizer",
     "Parameters",
+    "PolyakStep",
+    "Prodigy",
     "RAdam",
     "RMSprop",
     "Rprop",
     "State",
+    "Wolfe",
     "preset",
 ]

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from steepest import _native
-from steepest._validate import check_number, parameter_pairs, plain
+from steepest._validate import check_integer, check_number, parameter_pairs, plain
+from steepest.optimizers._whole_step import check_clips, is_whole, whole_step, with_accumulator
 
 __all__ = ["Optimizer", "Parameters", "State"]
 
@@ -32,29 +33,71 @@ class Optimizer:
     weight_decay : float, default 0.0
         Decoupled: :math:`x \leftarrow (1 - \eta\lambda) x` before the step, with the present learning rate
         :math:`\eta`, and the moments never see it. Keras's ``weight_decay`` of every optimizer.
+        Both decays leave the biases and intercepts of a model alone; used on bare arrays they apply to all.
+    clip_value : float, optional
+        Each entry of the gradient is cut off to :math:`[-c, c]`: Keras's ``clipvalue``, torch's
+        ``clip_grad_value_``, optax's ``clip``.
+    clip_norm : float, optional
+        The gradient of each array (the weights of a layer, its biases) is scaled down to this Euclidean norm if
+        its own is larger, :math:`g \leftarrow g \min(1, c / \|g\|)`: Keras's ``clipnorm``.
+    clip_global_norm : float, optional
+        The same for the gradient of all arrays together: Keras's ``global_clipnorm``, optax's
+        ``clip_by_global_norm``, torch's ``clip_grad_norm_`` (which adds 1e-6 to the norm that it divides by).
+    accumulate : int, default 1
+        Take a step for so many batches, with the mean of their gradients. A model takes the mean over rows, and in
+        an epoch's last step over what is left: with k batches of b rows it is, to the last bit, a model with
+        batches of k b rows. :meth:`step` moves nothing but the state until it has seen so many gradients.
 
-    Both leave the biases and intercepts of a model alone; used on bare arrays they apply to all of them.
+    Notes
+    -----
+    At most one of the three clips is given. What is clipped is the gradient of the loss that is reported: a model's
+    penalty is in it, of an L1 penalty the subgradient of the least norm, so that the minimum stays where it is. It
+    is the mean, with ``accumulate``. The optimizer's own ``l2`` and ``weight_decay`` come after it, as in torch.
+    The gradient norms that are recorded are those before it.
 
     References
     ----------
-    Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
+    Loshchilov and Hutter (2019), "Decoupled weight decay regularization"; Pascanu, Mikolov and Bengio (2013), "On
+    the difficulty of training recurrent neural networks".
     """
 
     learning_rate: float = 0.01
     _: KW_ONLY
     l2: float = 0.0
     weight_decay: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    clip_global_norm: float | None = None
+    accumulate: int = 1
 
     _slots: ClassVar[tuple[str, ...]] = ()
+    _scalars: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "l2", "weight_decay"):
             check_number(name, getattr(self, name), low=0.0, finite=True)
+        check_clips(self)
+        check_integer("accumulate", self.accumulate, low=1)
 
     @property
     def slots(self) -> tuple[str, ...]:
         """Names of the arrays in the state, each shaped as the parameters."""
         return self._slots
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """Names of the numbers in the state, beside ``"step"``."""
+        return self._scalars
+
+    @property
+    def needs_full_batch(self) -> bool:
+        """Whether a step makes sense only with all rows in the batch."""
+        return False
+
+    @property
+    def finds_rate(self) -> bool:
+        """Whether the length of a step is found at each point, so that a schedule has nothing to move."""
+        return False
 
     def initial(self, slot: str) -> float:
         """Return what a slot holds before the first step: 0 for nearly all."""
@@ -71,7 +114,8 @@ class Optimizer:
         Returns
         -------
         dict
-            ``"step"``: 0, and one entry for each slot, shaped as ``theta``: zeros, but for :meth:`initial`.
+            ``"step"``: 0, and one entry for each slot, shaped as ``theta``: zeros, but for :meth:`initial`. With
+            ``accumulate``, ``"gradient_sum"`` and ``"accumulated"``, how many gradients are in it.
         """
         state: State = {"step": 0}
         for slot in self.slots:
@@ -80,7 +124,8 @@ class Optimizer:
                 state[slot] = np.full_like(theta, value)
             else:
                 state[slot] = [np.full_like(part, value) for part in theta]
-        return state
+        state |= dict.fromkeys(self.scalars, 0.0)
+        return state if self.accumulate == 1 else with_accumulator(state, theta)
 
     def step(
         self,
@@ -113,6 +158,9 @@ class Optimizer:
             learning_rate = check_number("learning_rate", learning_rate, low=0.0, finite=True)
         if stepper.step(theta, gradient, state, learning_rate) is not NotImplemented:
             return  # one plain array: nothing for Python to do
+        if is_whole(self):
+            whole_step(self, stepper, theta, gradient, state, learning_rate)
+            return
         pairs = parameter_pairs(theta, gradient, state, self.slots)
         count = int(state["step"])
         for theta_part, gradient_part, slot_parts in pairs:

@@ -39,6 +39,8 @@ def descend(
     theta : array, or list or tuple of them
         Where to start; it is not changed.
     optimizer : any of steepest.optimizers
+        With its ``accumulate``, a step is made with the mean over the rows of so many batches, at the end of an
+        epoch of those that are left. Not with a line search.
     n_rows : int, optional
         Number of rows of the data; None for a function without rows, one step for each epoch.
     batch_size : int, optional
@@ -65,18 +67,21 @@ def descend(
     for epoch in range(n_epochs):
         losses: list[float] = []
         sizes: list[int] = []
-        for rows in batches(n_rows, batch_size, shuffle, seed, epoch):
-            batch_loss, gradient = loss_gradient(theta, rows)
+        for group in _groups(
+            list(batches(n_rows, batch_size, shuffle, seed, epoch)), optimizer.accumulate
+        ):
+            batch_loss, gradient = _mean_over(group, theta, loss_gradient)
             losses.append(batch_loss)
             time = {
                 "step": state["step"],
                 "epoch": epoch,
                 "sample": epoch * (n_rows or 0) + sum(sizes),
             }
-            sizes.append(1 if rows is None else len(rows))
+            sizes.append(sum(map(_size, group)))
             scheduled = _scheduled(optimizer, schedule, time)
             rate = scheduled.pop("learning_rate", float(optimizer.learning_rate))
-            optimizer_step(replace(optimizer, **scheduled), theta, gradient, state, rate)
+            stepped = replace(optimizer, **scheduled, accumulate=1)
+            optimizer_step(stepped, theta, gradient, state, rate, batch_loss)
         loss[epoch] = np.average(losses, weights=sizes)
         gradient_norm[epoch] = _norm(gradient)
         learning_rate[epoch] = rate
@@ -131,6 +136,33 @@ def _scheduled(optimizer: Any, schedule: Any, time: dict[str, int]) -> dict[str,
         for name, part in schedules.items()
         if part is not None
     }
+
+
+def _groups(parts: list[Rows | None], size: int) -> list[list[Rows | None]]:
+    return [parts[first : first + size] for first in range(0, len(parts), size)]
+
+
+def _size(rows: Rows | None) -> int:
+    return 1 if rows is None else len(rows)
+
+
+def _mean_over(group: list[Rows | None], theta: Any, loss_gradient: Any) -> tuple[float, Any]:
+    """Return the mean over the rows of some batches; in each of them a row counts the same."""
+    found = [loss_gradient(theta, rows) for rows in group]
+    if len(found) == 1:
+        return found[0][0], found[0][1]
+    shares = np.array([_size(rows) for rows in group], dtype=np.float64)
+    shares /= shares.sum()
+    loss = float(sum(share * part for share, (part, _) in zip(shares, found, strict=True)))
+    gradients = [gradient for _, gradient in found]
+    if isinstance(gradients[0], (list, tuple)):
+        mean: Any = [
+            sum(share * part for share, part in zip(shares, arrays, strict=True))
+            for arrays in zip(*gradients, strict=True)
+        ]
+    else:
+        mean = sum(share * part for share, part in zip(shares, gradients, strict=True))
+    return loss, mean
 
 
 def _norm(gradient: Parameters) -> float:

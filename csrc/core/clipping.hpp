@@ -1,0 +1,45 @@
+// Gradients that are too large are cut off, entry by entry, or scaled down to a norm.
+//
+// With an L1 penalty it is the subgradient of the least norm, s, that is clipped, and the optimizer is given
+// g + clip(s) - s, on which its proximal step does the rest: so 0 in g + l1 d|x| stays where it was.
+#pragma once
+
+#include "core/pieces.hpp"
+
+namespace steepest::STEEPEST_ISA {
+
+template <class T>
+void clip_entries(const Piece<T>& piece, T limit) {
+    for (Index i = 0; i < piece.n; ++i) {
+        const T s = piece.total(i), inside = s > limit ? limit : s < -limit ? -limit : s;
+        piece.g[i] = piece.l1 == 0 ? inside : piece.g[i] + (inside - s);
+    }
+}
+
+template <class T>
+void scale_gradient(const Piece<T>& piece, T factor) {
+    for (Index i = 0; i < piece.n; ++i)
+        piece.g[i] = piece.l1 == 0 ? factor * piece.g[i] : fma(factor - T(1), piece.total(i), piece.g[i]);
+}
+
+// Of one array, or of all (`array` < 0).
+template <class T>
+void clip_to_norm(Pieces<T>& pieces, double limit, int array) {
+    const double norm = norm_of(pieces, array);
+    if (!(norm > limit)) return;
+    for (const auto& piece : pieces)
+        if (array < 0 || piece.array == array) scale_gradient(piece, static_cast<T>(limit / norm));
+}
+
+template <class T>
+void clip(const OptimizerConfig& config, Pieces<T>& pieces) {
+    constexpr double none = __builtin_inf();
+    if (config.clip_value < none)
+        for (const auto& piece : pieces) clip_entries(piece, static_cast<T>(config.clip_value));
+    int arrays = 0;
+    for (const auto& piece : pieces) arrays = piece.array < arrays ? arrays : piece.array + 1;
+    for (int a = 0; config.clip_norm < none && a < arrays; ++a) clip_to_norm(pieces, config.clip_norm, a);
+    if (config.clip_global_norm < none) clip_to_norm(pieces, config.clip_global_norm, -1);
+}
+
+}  // namespace steepest::STEEPEST_ISA
