@@ -10,16 +10,22 @@ namespace steepest::STEEPEST_ISA {
 
 template <class T>
 void clip_entries(const Piece<T>& piece, T limit) {
-    for (Index i = 0; i < piece.n; ++i) {
-        const T s = piece.total(i), inside = s > limit ? limit : s < -limit ? -limit : s;
-        piece.g[i] = piece.l1 == 0 ? inside : piece.g[i] + (inside - s);
+    T* g = piece.g;
+    auto cut_off = [limit](T s) { return s > limit ? limit : s < -limit ? -limit : s; };
+    if (piece.l1 == 0)
+        for (Index i = 0; i < piece.n; ++i) g[i] = cut_off(g[i]);
+    for (Index i = 0; piece.l1 != 0 && i < piece.n; ++i) {
+        const T s = piece.total(i);
+        g[i] += cut_off(s) - s;
     }
 }
 
 template <class T>
 void scale_gradient(const Piece<T>& piece, T factor) {
-    for (Index i = 0; i < piece.n; ++i)
-        piece.g[i] = piece.l1 == 0 ? factor * piece.g[i] : fma(factor - T(1), piece.total(i), piece.g[i]);
+    T* g = piece.g;
+    if (piece.l1 == 0)
+        for (Index i = 0; i < piece.n; ++i) g[i] *= factor;
+    for (Index i = 0; piece.l1 != 0 && i < piece.n; ++i) g[i] = fma(factor - T(1), piece.total(i), g[i]);
 }
 
 // Of one array, or of all (`array` < 0).
