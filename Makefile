@@ -5,7 +5,8 @@
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
 #   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
 #                   (bench-peers: writes tables and pictures, and README's block of them); verified first
-#   make parity     200 steps of every preset beside torch, Keras, optax and scikit-learn, live
+#   make parity     200 steps of every preset beside torch, Keras, optax, schedulefree and scikit-learn, and masks
+#                   beside torch, live
 #   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
 #   make dist       sdist and wheel, and a test that the sdist builds by itself
 #   make format     format everything
@@ -76,6 +77,7 @@ bench-loops: $(VENV)/.installed
 parity: $(VENV)/.installed $(VENV)/.peers
 	$(BIN)/python tests/vectors/make_optimizer_vectors.py
 	$(BIN)/python tests/vectors/make_clipping.py
+	$(BIN)/python tests/vectors/make_pruning_vectors.py
 
 sanitize: $(VENV)/.installed
 	./tests/sanitize.sh $(abspath $(VENV))

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from vectors.optimizer_cases import CASES, KEPT, label, losses, problem, rates, stored
+from vectors.optimizer_cases import CASES, KEPT, label, path_of, preset_of, stored
 
 from steepest import optimizers as opt
 from steepest import reference as ref
 
 THEIRS = stored()
-
-
-def path_of(optimizer, step):
-    theta, gradients = problem()
-    state = optimizer.init(theta)
-    path = []
-    by_loss = isinstance(optimizer, opt.PolyakStep)
-    all_rates = rates(optimizer.learning_rate, not by_loss)
-    for rate, gradient, loss in zip(all_rates, gradients, losses(), strict=True):
-        extra = {"loss": float(loss)} if by_loss else {}
-        step(theta, gradient, state, float(rate), **extra)
-        path.append(theta.copy())
-    return np.array(path)[KEPT]
 
 
 def test_all_cases_are_stored():
@@ -31,18 +18,18 @@ def test_all_cases_are_stored():
 
 @pytest.mark.parametrize("case", CASES, ids=label)
 def test_two_hundred_steps_of_the_library(isa, case):
-    optimizer = opt.preset(case[0], case[1], **case[2])
-    assert np.max(np.abs(path_of(optimizer, optimizer.step) - THEIRS[label(case)])) < 1e-12
+    optimizer = preset_of(case)
+    assert np.max(np.abs(path_of(optimizer, optimizer.step)[KEPT] - THEIRS[label(case)])) < 1e-12
 
 
 @pytest.mark.parametrize("case", CASES, ids=label)
 def test_two_hundred_steps_by_the_reference(case):
-    optimizer = opt.preset(case[0], case[1], **case[2])
+    optimizer = preset_of(case)
 
     def step(*arguments, **extra):
         ref.optimizer_step(optimizer, *arguments, **extra)
 
-    assert np.max(np.abs(path_of(optimizer, step) - THEIRS[label(case)])) < 1e-12
+    assert np.max(np.abs(path_of(optimizer, step)[KEPT] - THEIRS[label(case)])) < 1e-12
 
 
 def test_names_are_found_in_any_case():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class ProximalReference(Reference):
         self.l1, self.l2 = (
             np.broadcast_to(model.get(name, 0.0), len(weights)) for name in ("l1", "l2")
         )
+        self.coupled = 0.0  # the optimizer's l2, a part of the objective
 
     def per_row(self, strengths, rows):
         return strengths / (len(self.X[rows]) if self.model.get("l2_per_row") else 1.0)
@@ -51,7 +52,7 @@ class ProximalReference(Reference):
     def loss_gradient(self, theta, rows):
         """Return the loss and the gradient of all but the L1 penalty."""
         loss, gradient = super().loss_gradient(theta, rows)
-        for layer, l2 in enumerate(self.per_row(self.l2, rows)):
+        for layer, l2 in enumerate(self.per_row(self.l2, rows) + self.coupled):
             loss += l2 / 2 * np.sum(theta[layer] ** 2)
             gradient[layer] += l2 * theta[layer]
         return loss, gradient
@@ -71,6 +72,7 @@ class ProximalReference(Reference):
         of_biases = without_decay(optimizer)
         states = optimizer.init(theta[:split]), of_biases.init(theta[split:])
         path, losses, norms = [[part.copy() for part in theta]], [], []
+        self.coupled, optimizer = optimizer.l2, replace(optimizer, l2=0.0)
         for epoch in range(epochs):
             for rows in ref.batches(len(self.X), batch_size, True, SEED, epoch):
                 _, gradient = self.loss_gradient(theta, rows)

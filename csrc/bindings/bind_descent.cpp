@@ -5,6 +5,7 @@
 #include "bindings/descent_arguments.hpp"
 #include "bindings/listener.hpp"
 #include "bindings/network_arguments.hpp"
+#include "bindings/network_masks.hpp"
 #include "core/descent.hpp"
 #include "core/moments.hpp"
 #include "core/polynomial_objective.hpp"
@@ -43,11 +44,14 @@ py::dict finished(const DescentResult& result, const CaughtError& caught) {
 template <class T>
 struct NetworkState {
     Buffer<T> theta, slots[OptimizerConfig::max_slots];
+    int reported_slot;  // -1: the parameters themselves are reported
+    NetworkMask<T> mask;
 
     // Without slots they start as the optimizer says. The lists are emptied: arrays that nobody else holds
     // are freed.
     NetworkState(const Network<T>& network, const ParameterArrays& parameters, const py::object& slot_arrays,
-                 const OptimizerConfig& optimizer) {
+                 const OptimizerConfig& optimizer)
+        : reported_slot(optimizer.reports_last_slot() ? optimizer.slots() - 1 : -1) {
         const auto n_slots = static_cast<std::size_t>(optimizer.slots());
         std::vector<ParameterArrays> given;
         if (!slot_arrays.is_none()) given = slots_of(network, slot_arrays.cast<py::list>(), n_slots);
@@ -57,17 +61,32 @@ struct NetworkState {
             slots[s].reserve(network.size());
             if (const double value = optimizer.initial[s]; given.empty() && value != 0)
                 std::fill_n(slots[s].data(), network.size(), static_cast<T>(value));
+            if (given.empty() && optimizer.begins_at_parameters(static_cast<int>(s)))
+                std::memcpy(slots[s].data(), theta.data(),
+                            static_cast<std::size_t>(network.size()) * sizeof(T));
         }
         for (std::size_t s = 0; s < given.size(); ++s) given[s].pack(network, slots[s].data());
         parameters.clear();
         for (const ParameterArrays& slot : given) slot.clear();
     }
 
-    // In new arrays, while the flat vectors are freed one by one.
+    const T* reported() const { return reported_slot < 0 ? theta.data() : slots[reported_slot].data(); }
+
+    // In new arrays, while the flat vectors are freed one by one. The parameters are those that are reported.
     void unpack(const Network<T>& network, const OptimizerConfig& optimizer, py::dict& into) {
-        const ParameterArrays parameters = unpacked(network, std::move(theta));
-        into["weights"] = parameters.weights;
-        into["biases"] = parameters.biases;
+        if (reported_slot >= 0) {
+            const ParameterArrays reported_now = new_parameters(network);
+            reported_now.unpack(network, reported());
+            into["weights"] = reported_now.weights;
+            into["biases"] = reported_now.biases;
+        }
+        const ParameterArrays stepped = unpacked(network, std::move(theta));
+        if (reported_slot >= 0) {
+            into["stepped"] = py::make_tuple(stepped.weights, stepped.biases);
+        } else {
+            into["weights"] = stepped.weights;
+            into["biases"] = stepped.biases;
+        }
         py::list slot_arrays;
         for (int s = 0; s < optimizer.slots(); ++s) {
             const ParameterArrays slot = unpacked(network, std::move(slots[s]));
@@ -102,7 +121,8 @@ struct NetworkState {
 template <class T>
 DescentResult descend(const Network<T>& network, const Dataset<T>& data,
                       const std::optional<Dataset<T>>& held_out, const DescentConfig& config,
-                      const py::object& on_record, CaughtError& caught, NetworkState<T>& state) {
+                      const py::object& on_record, const py::object& masks, CaughtError& caught,
+                      NetworkState<T>& state) {
     const bool in_memory = config.by_points || config.optimizer.needs_whole_gradient();
     Buffer<T> gradient(in_memory ? network.size() : 0);
     T* slots[OptimizerConfig::max_slots];
@@ -110,6 +130,22 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
     Interrupt interrupt([&] { return caught.guard(check_signals); });
     NetworkObjective<T> objective(network, data, &interrupt, config.n_threads);
     DescentHooks<T> hooks;
+    auto hold = [&](const py::object& by_layer) {
+        state.mask.set(network, by_layer);
+        state.mask.clear(network, config.optimizer, state.theta.data(), slots);
+        objective.set_mask(state.mask.data());
+    };
+    if (!masks.is_none()) hold(masks);
+    if (const py::object reshape = py::getattr(on_record, "reshape", py::none()); !reshape.is_none())
+        hooks.reshape = [&, reshape](Index epochs) {
+            const bool forget = caught.guard([&] {
+                const py::object answer = reshape(epochs);
+                if (py::isinstance<py::list>(answer)) hold(answer);
+                return !py::isinstance<py::bool_>(answer) || answer.cast<bool>();
+            });
+            if (caught.raised()) interrupt.stop();
+            return forget;
+        };
     if (held_out)
         hooks.validate = [&](const T* at, Record& record) {
             const auto evaluation = objective.evaluate(*held_out, at);
@@ -118,7 +154,7 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
         };
     auto parameters = [&] {
         const ParameterArrays arrays = new_parameters(network);
-        arrays.unpack(network, state.theta.data());
+        arrays.unpack(network, state.reported());
         return py::make_tuple(arrays.weights, arrays.biases);
     };
     return run(objective, config, interrupt, caught, std::move(hooks), on_record, parameters,
@@ -128,7 +164,7 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
 template <class T>
 py::dict network_descent(const ParameterArrays& parameters, const py::object& slot_arrays,
                          const py::tuple& training, const py::object& validation, NetworkConfig model,
-                         const DescentConfig& config, const py::object& on_record) {
+                         const py::object& masks, const DescentConfig& config, const py::object& on_record) {
     require_parameters<T>(parameters);
     model.widths = widths_of(parameters.weights);
     require_strengths(model);
@@ -141,31 +177,46 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
     }
     NetworkState<T> state(network, parameters, slot_arrays, config.optimizer);
     CaughtError caught;
-    py::dict result = finished(descend(network, data, held_out, config, on_record, caught, state), caught);
+    py::dict result =
+        finished(descend(network, data, held_out, config, on_record, masks, caught, state), caught);
     state.unpack(network, config.optimizer, result);
     return result;
 }
 
-// Slots of one flat array each, copied in and out.
+// Slots of one flat array each, copied in and out; objectives may read `slack` more entries.
 template <class T>
 struct FlatSlots {
     std::vector<T> values[OptimizerConfig::max_slots];
     T* pointers[OptimizerConfig::max_slots] = {};
+    Index size;
+    int reported_slot;  // -1: the parameters themselves are reported
 
-    FlatSlots(const py::list& arrays, const OptimizerConfig& optimizer, Index size) {
+    FlatSlots(const py::list& arrays, const OptimizerConfig& optimizer, Index n, Index slack = 0)
+        : size(n), reported_slot(optimizer.reports_last_slot() ? optimizer.slots() - 1 : -1) {
         if (static_cast<int>(arrays.size()) != optimizer.slots())
             throw std::invalid_argument("the state does not fit the optimizer");
         for (std::size_t s = 0; s < arrays.size(); ++s) {
             if (!is_array_of<T>(arrays[s]) || as_array(arrays[s]).size() != size)
                 throw std::invalid_argument("the state does not fit the parameters");
             values[s].assign(data<T>(arrays[s]), data<T>(arrays[s]) + size);
+            values[s].resize(static_cast<std::size_t>(size + slack));
             pointers[s] = values[s].data();
         }
     }
     void write_back(const py::list& arrays) const {
         for (std::size_t s = 0; s < arrays.size(); ++s)
-            std::memcpy(writable_data<T>(arrays[s]), values[s].data(), values[s].size() * sizeof(T));
+            std::memcpy(writable_data<T>(arrays[s]), values[s].data(), bytes());
     }
+    // The parameters that are reported, when those at `stepped` are stepped.
+    const T* reported(const std::vector<T>& stepped) const {
+        return reported_slot < 0 ? stepped.data() : pointers[reported_slot];
+    }
+    void write_reported(const std::vector<T>& stepped, const py::object& theta) const {
+        std::memcpy(writable_data<T>(theta), reported(stepped), bytes());
+    }
+
+  private:
+    std::size_t bytes() const { return static_cast<std::size_t>(size) * sizeof(T); }
 };
 
 template <class T>
@@ -199,10 +250,10 @@ py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays
             record.validation_score = evaluation.score;
         };
     }
-    auto parameters = [&] { return copy_of(at.data(), size); };
+    auto parameters = [&] { return copy_of(slots.reported(at), size); };
     const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
                                      parameters, at.data(), gradient.data(), slots.pointers);
-    std::memcpy(writable_data<double>(theta), at.data(), at.size() * sizeof(double));
+    slots.write_reported(at, theta);
     slots.write_back(slot_arrays);
     return finished(result, caught);
 }
@@ -221,7 +272,7 @@ py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, c
     std::vector<double> at(data<double>(theta), data<double>(theta) + size);
     at.resize(at.size() + MomentsObjective::slack);
     std::vector<double> gradient(at.size());
-    FlatSlots<double> slots(slot_arrays, config.optimizer, size);
+    FlatSlots<double> slots(slot_arrays, config.optimizer, size, MomentsObjective::slack);
     DescentHooks<double> hooks;
     std::optional<MomentsObjective> held_out;
     if (validation) {
@@ -232,10 +283,10 @@ py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, c
             record.validation_score = evaluation.score;
         };
     }
-    auto parameters = [&] { return copy_of(at.data(), size); };
+    auto parameters = [&] { return copy_of(slots.reported(at), size); };
     const DescentResult result = run(objective, config, interrupt, caught, std::move(hooks), on_record,
                                      parameters, at.data(), gradient.data(), slots.pointers);
-    std::memcpy(writable_data<double>(theta), at.data(), static_cast<std::size_t>(size) * sizeof(double));
+    slots.write_reported(at, theta);
     slots.write_back(slot_arrays);
     return finished(result, caught);
 }
@@ -256,6 +307,7 @@ class PythonObjective {
     void for_weights(F&& f) const {
         f(Index{0}, size_, T(0));
     }
+    void add_l2(const std::vector<double>& l2) { l2_ += l2.front(); }
 
     double loss_gradient(Rows, const T* theta, T* gradient) {
         double value = 0;
@@ -270,12 +322,15 @@ class PythonObjective {
             return false;
         });
         if (caught_.raised()) interrupt_.stop();
-        return value;
+        if (l2_ == 0) return value;
+        for (Index i = 0; i < size_; ++i) gradient[i] = std::fma(static_cast<T>(l2_), theta[i], gradient[i]);
+        return value + 0.5 * l2_ * sum_of_squares(theta, size_);
     }
 
   private:
     py::object function_;
     Index size_;
+    double l2_ = 0;
     Interrupt& interrupt_;
     CaughtError& caught_;
 };
@@ -305,10 +360,11 @@ py::dict minimize(const py::object& function, const py::object& theta, const py:
     const DescentResult result = Descent<PythonObjective<T>>(objective, config, interrupt, hooks, at.data(),
                                                              gradient.data(), slots.pointers)
                                      .run();
-    std::memcpy(writable_data<T>(theta), at.data(), at.size() * sizeof(T));
+    slots.write_reported(at, theta);
     slots.write_back(slot_arrays);
     py::dict d = finished(result, caught);
     d["gradient"] = copy_of(gradient.data(), size);
+    if (slots.reported_slot >= 0) d["stepped"] = copy_of(at.data(), size);
     if (record_path) d["path"] = copy_of(path.data(), static_cast<Index>(path.size()));
     return d;
 }
@@ -325,6 +381,9 @@ NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
     read(d, "l2_per_row", c.l2_per_row);
     read(d, "no_bias", c.no_bias);
     read(d, "weights_by_batch", c.weights_by_batch);
+    if (d.contains("frozen")) c.frozen = frozen_layers(d["frozen"]);
+    if (d.contains("group_lasso")) c.group_lasso = strengths(d["group_lasso"]);
+    if (d.contains("max_norm")) c.max_norm = strengths(d["max_norm"]);
     return c;
 }
 
@@ -337,8 +396,10 @@ void bind_descent(py::module_& m) {
         const DescentConfig c = descent_config(config);
         return with_scalar_type(
             [&](auto t) -> py::object {
+                const py::object masks = model.contains("masks") ? py::object(model["masks"]) : py::none();
                 return network_descent<decltype(t)>({weights, biases}, slots, training, validation,
-                                                    network_config(model, weights.size() - 1), c, on_record);
+                                                    network_config(model, weights.size() - 1), masks, c,
+                                                    on_record);
             },
             entries_of(training[0]));
     });

@@ -152,10 +152,12 @@ void bind_network(py::module_& m) {
             },
             entries_of(X));
     });
-    // A negative output_scale stands for 1 / K, the mean over the outputs.
-    m.def("network_loss_gradient", [](py::object weights, py::object biases, py::object X, py::object y,
-                                      py::object sample_weight, py::object hidden, const std::string& output,
-                                      py::object loss, double output_scale, const py::object& l2) {
+    // A negative output_scale stands for 1 / K, the mean over the outputs. What is frozen has a gradient of
+    // 0.
+    auto loss_and_gradient = [](py::object weights, py::object biases, py::object X, py::object y,
+                                py::object sample_weight, py::object hidden, const std::string& output,
+                                py::object loss, double output_scale, const py::object& l2,
+                                const py::object& frozen) {
         return with_scalar_type(
             [&](auto t) -> py::object {
                 using T = decltype(t);
@@ -173,10 +175,13 @@ void bind_network(py::module_& m) {
                      .loss = loss_config(loss),
                      .output_scale = output_scale < 0 ? 1.0 / static_cast<double>(outputs) : output_scale,
                      .l2 = strengths(l2),
-                     .weights_by_batch = !sample_weight.is_none()});
+                     .weights_by_batch = !sample_weight.is_none(),
+                     .frozen = frozen_layers(frozen)});
             },
             entries_of(X));
-    });
+    };
+    m.def("network_loss_gradient", loss_and_gradient, py::arg(), py::arg(), py::arg(), py::arg(), py::arg(),
+          py::arg(), py::arg(), py::arg(), py::arg(), py::arg(), py::arg() = py::tuple());
     m.def("dense_backward", [](py::object X, py::object weights, py::object output, py::object d_output,
                                const std::string& activation) {
         return with_scalar_type(

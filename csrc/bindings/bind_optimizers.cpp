@@ -11,6 +11,7 @@ class Stepper {
   public:
     Stepper(const py::dict& config, py::list slots)
         : config_(optimizer_config(config)), slots_(std::move(slots)) {
+        read(config, "rate_factor", rate_factor_);
         if (static_cast<int>(slots_.size()) != config_.slots())
             throw std::invalid_argument("slots do not fit the optimizer");
         Index accumulate = 1;
@@ -43,20 +44,55 @@ class Stepper {
                     held[s] = py::reinterpret_borrow<py::object>(array);
                     slot[s] = writable_data<T>(array);
                 }
-                if (!fits(theta, theta, true) || !fits(gradient, theta, false)) return not_implemented();
+                const std::optional<ScheduleFreeWeights> weights = weights_in(entries);
+                if (!weights || !fits(theta, theta, true) || !fits(gradient, theta, false))
+                    return not_implemented();
                 const Index number = steps + 1, n = as_array(theta).size();
                 const double rate =
                     learning_rate.is_none() ? config_.learning_rate : learning_rate.cast<double>();
                 T* x = writable_data<T>(theta);
                 const T* g = data<T>(gradient);
+                Corrections corrections = CorrectionSeries::once(config_, number);
+                if (config_.is_schedule_free()) corrections.share = weights->share(config_, rate, number);
                 {
                     ReleaseGil release(n);
-                    OptimizerStep<T>(config_, rate, number, x, slot)(0, n, g, true);
+                    OptimizerStep<T>(config_, rate * rate_factor_, corrections, x, slot)(0, n, g, true);
+                    if (config_.average.on())
+                        average_in(config_.average, number, x, slot[config_.slots() - 1], n);
+                }
+                if (config_.is_schedule_free()) {
+                    const ScheduleFreeWeights next = weights->after(config_, rate, number);
+                    entries["weight_sum"] = next.sum;
+                    entries["largest_rate"] = next.largest_rate;
                 }
                 entries["step"] = number;
                 return py::none();
             },
             theta, gradient);
+    }
+
+    // The gradients of several arrays of one type, clipped together.
+    py::list clipped(const py::list& gradients) const {
+        py::list result;
+        if (gradients.empty()) return result;
+        with_scalar_type(
+            [&](auto t) -> py::object {
+                using T = decltype(t);
+                Pieces<T> pieces;
+                for (py::handle gradient : gradients) {
+                    const auto given = py::reinterpret_borrow<py::array_t<T>>(gradient);
+                    const py::array_t<T> copy(
+                        std::vector<py::ssize_t>(given.shape(), given.shape() + given.ndim()), given.data());
+                    pieces.push_back({.g = writable_data<T>(copy),
+                                      .n = as_array(copy).size(),
+                                      .array = static_cast<int>(result.size())});
+                    result.append(copy);
+                }
+                clip(config_, pieces);
+                return py::none();
+            },
+            gradients[0]);
+        return result;
     }
 
     // One step, number `number`, of several arrays as one: all are plain, and of one type. Returns the
@@ -90,6 +126,10 @@ class Stepper {
                     const double length = length_of_step(config_, pieces, number, rate, loss, state);
                     clip(config_, pieces);
                     step_pieces(config_, length, CorrectionSeries::once(config_, number), pieces, state);
+                    for (const auto& piece : pieces)
+                        if (config_.average.on())
+                            average_in(config_.average, number, piece.x, piece.slots[config_.slots() - 1],
+                                       piece.n);
                 }
                 return py::none();
             },
@@ -106,9 +146,20 @@ class Stepper {
         return true;
     }
 
+    // What a schedule-free mean has weighed so far, by the rate before its factor; nothing if it is not
+    // there.
+    std::optional<ScheduleFreeWeights> weights_in(const py::dict& entries) const {
+        if (!config_.is_schedule_free()) return ScheduleFreeWeights{};
+        PyObject* sum = PyDict_GetItemString(entries.ptr(), "weight_sum");
+        PyObject* largest = PyDict_GetItemString(entries.ptr(), "largest_rate");
+        if (!sum || !largest || !PyFloat_Check(sum) || !PyFloat_Check(largest)) return std::nullopt;
+        return ScheduleFreeWeights{PyFloat_AsDouble(sum), PyFloat_AsDouble(largest)};
+    }
+
     OptimizerConfig config_;
     py::list slots_;
     bool is_whole_ = false;
+    double rate_factor_ = 1;
 };
 
 }  // namespace
@@ -117,6 +168,7 @@ void bind_optimizers(py::module_& m) {
     py::class_<Stepper>(m, "Stepper", py::module_local())
         .def(py::init<const py::dict&, py::list>())
         .def("step", &Stepper::step)
+        .def("clipped", &Stepper::clipped)
         .def("whole_step", &Stepper::whole_step);
     m.def("schedule_factors", [](const py::dict& schedule, Index n) {
         const Schedule s = schedule_config(schedule);

@@ -14,17 +14,53 @@
 
 namespace steepest::STEEPEST_ISA {
 
+inline AverageConfig average_config(const py::dict& d) {
+    AverageConfig c;
+    c.kind = d["kind"].cast<std::string>() == "EMA" ? AverageConfig::Kind::exponential
+                                                    : AverageConfig::Kind::uniform;
+    read(d, "decay", c.decay);
+    read(d, "debias", c.debias);
+    read(d, "start", c.start);
+    return c;
+}
+
+// [(weights, biases)] of each layer, or of all that there is; each is (factor of the rate, l2, decay).
+inline std::vector<LayerGroups> layer_groups(const py::object& layers) {
+    auto group = [](py::handle entry) {
+        const auto [rate_factor, l2, weight_decay] = entry.cast<std::tuple<double, double, double>>();
+        return GroupConfig{rate_factor, l2, weight_decay};
+    };
+    std::vector<LayerGroups> groups;
+    for (py::handle layer : layers) {
+        const auto pair = layer.cast<py::tuple>();
+        groups.push_back({group(pair[0]), group(pair[1])});
+    }
+    return groups;
+}
+
 inline OptimizerConfig optimizer_config(const py::dict& d) {
     using Kind = OptimizerConfig::Kind;
     using Velocity = OptimizerConfig::Velocity;
     OptimizerConfig c;
-    static const std::map<std::string, Kind> kinds = {
-        {"SGD", Kind::sgd},         {"Momentum", Kind::momentum},  {"Adam", Kind::adam},
-        {"AdamW", Kind::adam},      {"Adagrad", Kind::adagrad},    {"Adadelta", Kind::adadelta},
-        {"RMSprop", Kind::rmsprop}, {"AMSGrad", Kind::amsgrad},    {"Adamax", Kind::adamax},
-        {"NAdam", Kind::nadam},     {"RAdam", Kind::radam},        {"AdaBelief", Kind::adabelief},
-        {"Lion", Kind::lion},       {"Rprop", Kind::rprop},        {"Prodigy", Kind::prodigy},
-        {"PolyakStep", Kind::sgd},  {"BarzilaiBorwein", Kind::sgd}};
+    static const std::map<std::string, Kind> kinds = {{"SGD", Kind::sgd},
+                                                      {"Momentum", Kind::momentum},
+                                                      {"Adam", Kind::adam},
+                                                      {"AdamW", Kind::adam},
+                                                      {"Adagrad", Kind::adagrad},
+                                                      {"Adadelta", Kind::adadelta},
+                                                      {"RMSprop", Kind::rmsprop},
+                                                      {"AMSGrad", Kind::amsgrad},
+                                                      {"Adamax", Kind::adamax},
+                                                      {"NAdam", Kind::nadam},
+                                                      {"RAdam", Kind::radam},
+                                                      {"AdaBelief", Kind::adabelief},
+                                                      {"Lion", Kind::lion},
+                                                      {"Rprop", Kind::rprop},
+                                                      {"Prodigy", Kind::prodigy},
+                                                      {"PolyakStep", Kind::sgd},
+                                                      {"BarzilaiBorwein", Kind::sgd},
+                                                      {"ScheduleFreeSGD", Kind::schedule_free_sgd},
+                                                      {"ScheduleFreeAdamW", Kind::schedule_free_adamw}};
     const auto kind = kinds.find(d["kind"].cast<std::string>());
     if (kind == kinds.end())
         throw std::invalid_argument("unknown optimizer: " + d["kind"].cast<std::string>());
@@ -36,7 +72,13 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     }
     read(d, "learning_rate", c.learning_rate);
     read(d, "momentum", c.momentum);
-    read(d, "nesterov", c.nesterov);
+    if (d.contains("nesterov")) {
+        const py::object nesterov = d["nesterov"];
+        if (py::isinstance<py::str>(nesterov))
+            c.kind = Kind::lookahead;
+        else
+            c.nesterov = nesterov.cast<bool>();
+    }
     read(d, "beta_1", c.beta_1);
     read(d, "beta_2", c.beta_2);
     read(d, "epsilon", c.epsilon);
@@ -56,6 +98,12 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     read(d, "grow", c.grow);
     read(d, "smallest", c.smallest);
     read(d, "largest", c.largest);
+    read(d, "beta", c.beta_1);
+    read(d, "warmup_steps", c.warmup_steps);
+    read(d, "r", c.r);
+    read(d, "weight_lr_power", c.weight_lr_power);
+    if (d.contains("average") && !d["average"].is_none())
+        c.average = average_config(d["average"].cast<py::dict>());
     std::string maximum = "raw";
     read(d, "maximum", maximum);
     c.maximum_corrected = maximum == "corrected";
@@ -74,6 +122,11 @@ inline DescentConfig descent_config(const py::dict& d) {
     if (d.contains("schedule")) c.schedule = schedule_config(d["schedule"].cast<py::dict>());
     if (d.contains("hyper_schedules"))
         c.hyper_schedules = hyper_schedules(d["hyper_schedules"].cast<py::dict>());
+    if (d.contains("groups")) c.groups = layer_groups(d["groups"]);
+    if (d.contains("schedule_free")) {
+        const auto weights = d["schedule_free"].cast<std::pair<double, double>>();
+        c.schedule_free_weights = {weights.first, weights.second};
+    }
     if (d.contains("plateau")) c.plateau = plateau_rule(d["plateau"].cast<py::dict>());
     if (d.contains("plateau_state")) {
         const auto state = d["plateau_state"].cast<std::tuple<double, Index, Index>>();
@@ -148,6 +201,7 @@ inline py::dict result_dict(const DescentResult& r) {
     d["base_rate"] = r.base_rate;
     d["scalars"] = scalars_list(r.scalars);
     d["plateau_state"] = py::make_tuple(r.plateau.best, r.plateau.stale, r.plateau.resting);
+    d["schedule_free"] = py::make_tuple(r.schedule_free_weights.sum, r.schedule_free_weights.largest_rate);
     if (r.twister) d["twister"] = twister_tuple(*r.twister);
     d["gradient_is_current"] = r.gradient_is_current;
     d["history"] = history_dict(r.history);

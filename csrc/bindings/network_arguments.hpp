@@ -24,7 +24,9 @@ inline Strengths strengths(const py::object& value) {
 }
 
 inline void require_strengths(const NetworkConfig& config) {
-    for (const Strengths* strengths : {&config.l1, &config.l2})
+    if (!config.frozen.empty() && config.frozen.size() + 1 != config.widths.size())
+        throw std::invalid_argument("what is frozen does not fit the layers");
+    for (const Strengths* strengths : {&config.l1, &config.l2, &config.group_lasso, &config.max_norm})
         if (strengths->size() > 1 && strengths->size() + 1 != config.widths.size())
             throw std::invalid_argument("the penalties do not fit the layers");
 }
@@ -50,6 +52,16 @@ inline DropoutConfig dropout_config(const py::dict& model, std::size_t n_hidden)
     config.seed = model["dropout_seed"].cast<std::uint64_t>();
     config.first_step = model["dropout_step"].cast<Index>();
     return config;
+}
+
+// A pair for each layer: whether its weights get no step, and its biases.
+inline std::vector<Frozen> frozen_layers(py::handle layers) {
+    std::vector<Frozen> frozen;
+    for (py::handle layer : layers) {
+        const auto pair = layer.cast<std::pair<bool, bool>>();
+        frozen.push_back({pair.first, pair.second});
+    }
+    return frozen;
 }
 
 // The parameters of a network as the caller holds them: weights[l] (n_in, n_out), biases[l] (n_out,).

@@ -37,15 +37,26 @@ void clip_to_norm(Pieces<T>& pieces, double limit, int array) {
         if (array < 0 || piece.array == array) scale_gradient(piece, static_cast<T>(limit / norm));
 }
 
+// The gradient of an l2 of the optimizer's is added again behind the clip, as torch has it.
+template <class T>
+void add_l2(const Pieces<T>& pieces, T times) {
+    for (const auto& piece : pieces)
+        for (Index i = 0; piece.l2 != 0 && i < piece.n; ++i)
+            piece.g[i] = fma(times * piece.l2, piece.x[i], piece.g[i]);
+}
+
 template <class T>
 void clip(const OptimizerConfig& config, Pieces<T>& pieces) {
     constexpr double none = __builtin_inf();
+    if (!config.clips()) return;
+    add_l2(pieces, T(-1));
     if (config.clip_value < none)
         for (const auto& piece : pieces) clip_entries(piece, static_cast<T>(config.clip_value));
     int arrays = 0;
     for (const auto& piece : pieces) arrays = piece.array < arrays ? arrays : piece.array + 1;
     for (int a = 0; config.clip_norm < none && a < arrays; ++a) clip_to_norm(pieces, config.clip_norm, a);
     if (config.clip_global_norm < none) clip_to_norm(pieces, config.clip_global_norm, -1);
+    add_l2(pieces, T(1));
 }
 
 }  // namespace steepest::STEEPEST_ISA

@@ -154,6 +154,7 @@ void dense_backward_bias(const DenseLayout<T>& layer, Index rows, const T* d_z,
                          Index d_stride,  // (rows, n_out)
                          Index j0, Index j1, const GradientSink<T>& sink, PackBuffers<T>& buffers,
                          PieceNorms& norms) {
+    if (sink.drops_biases) return;
     constexpr auto bias = GradientSink<T>::Kind::bias;
     if (layer.transposed) {
         T* piece = sink.place(layer.bias_offset, buffers.piece.data());

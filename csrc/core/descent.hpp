@@ -5,6 +5,8 @@
 //     double loss_gradient(Rows, const Scalar* theta, Scalar* gradient);   // the gradient is overwritten
 //     for_weights(f)                           // f(offset, n, l1): where weight decay and a penalty apply,
 //                                              // of which the gradient has all but the part l1 ||x||_1
+//     void add_l2(const std::vector<double>&)  // adds l2 / 2 ||x||^2 to that penalty, for each layer's
+//                                              // weights or, if there is one entry, for all
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
@@ -15,6 +17,10 @@
 // Two paces. By epochs, a record is the mean over an epoch's batches, each measured before its step, and
 // rules are asked after the epoch. By points (full batch), a record is one point x_t, rules are asked before
 // the step from it, and the last record is of the point that is returned.
+//
+// The point that is reported, recorded, validated and returned may be another than the one that is stepped:
+// an average of the iterates, say. It is then the optimizer's last slot. By points, it is measured as well,
+// at the price of a second gradient for the step.
 #pragma once
 
 #include <functional>
@@ -23,9 +29,11 @@
 #include "core/batches.hpp"
 #include "core/interrupt.hpp"
 #include "core/optimizers.hpp"
+#include "core/parameter_groups.hpp"
 #include "core/plateau.hpp"
 #include "core/schedules.hpp"
 #include "core/stopping.hpp"
+#include "core/two_point_rules.hpp"
 #include "core/views.hpp"
 #include "core/whole_step.hpp"
 
@@ -41,6 +49,8 @@ struct DescentConfig {
     OptimizerConfig optimizer;
     Schedule schedule;  // of the learning rate
     std::vector<HyperSchedule> hyper_schedules;
+    std::vector<LayerGroups> groups;            // of each layer, or of all that there is; none: all alike
+    ScheduleFreeWeights schedule_free_weights;  // of the steps before
     PlateauRule plateau;
     PlateauState plateau_state;
     StopRules stop;
@@ -73,6 +83,8 @@ struct DescentHooks {
     std::function<void()> on_begin;  // before an epoch, by points before a point
     std::function<bool(const Record&, const T* theta, const T* gradient)> on_record;  // true: stop
     std::function<void(const T* theta, Record&)> validate;  // fills the record's validation numbers
+    // After so many epochs; may change theta and the slots. True: what was best until here counts no more.
+    std::function<bool(Index epochs)> reshape;
 };
 
 struct DescentResult {
@@ -81,6 +93,7 @@ struct DescentResult {
     double best = __builtin_inf(), base_rate = 0;
     double scalars[OptimizerConfig::max_scalars] = {};
     PlateauState plateau;
+    ScheduleFreeWeights schedule_free_weights;
     std::optional<MersenneTwister::State> twister;
     bool gradient_is_current = false;  // the gradient is that of the returned parameters
     std::vector<Record> history;
@@ -100,18 +113,25 @@ class Descent {
           theta_(theta),
           gradient_(gradient),
           slots_(slots),
+          reported_(config.optimizer.reports_last_slot() ? slots[config.optimizer.slots() - 1] : theta),
           patience_(config.stop),
           plateau_(config.plateau, config.plateau_state),
           optimizer_(config.optimizer),
           corrections_(config.optimizer),
           is_whole_(config.optimizer.needs_whole_gradient()),
+          schedule_free_weights_(config.schedule_free_weights),
+          groups_(config.groups, [this](auto&& f) { for_all_pieces(f); }),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
                    config.shuffle, config.seed, config.twister, config.shuffle_anew),
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
         std::copy(std::begin(config.scalars), std::end(config.scalars), result_.scalars);
-        copy_theta(best_);
+        copy_reported(best_);
+        // The l2 of the optimizer is a part of the objective: the loss that is reported is the one that is
+        // differentiated.
+        optimizer_.l2 = 0;
+        objective_.add_l2(l2_of_layers());
     }
 
     DescentResult run() {
@@ -123,11 +143,12 @@ class Descent {
         result_.stale = patience_.stale();
         result_.base_rate = base_rate_;
         result_.plateau = plateau_.state();
+        result_.schedule_free_weights = schedule_free_weights_;
         result_.twister = batches_.twister();
         const bool has_best = config_.restore_best && result_.best_epoch >= 0;
         if (result_.status == Status::diverged || has_best) {
             result_.gradient_is_current = false;
-            std::memcpy(theta_, best_.data(), bytes());
+            std::memcpy(reported_, best_.data(), bytes());
         }
         return std::move(result_);
     }
@@ -137,24 +158,37 @@ class Descent {
     // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
     // is.
     bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
-    void copy_theta(Buffer<T>& to) const { std::memcpy(to.data(), theta_, bytes()); }
+    void copy_reported(Buffer<T>& to) const { std::memcpy(to.data(), reported_, bytes()); }
 
     // Where the first epoch starts is the best so far, and is kept already.
     void keep_start() {
         if (!best_is_at_start() || epoch_ == 0) return;
         epoch_start_.reserve(objective_.size());
-        copy_theta(epoch_start_);
+        copy_reported(epoch_start_);
     }
     void keep_best() {
         if (!best_is_at_start())
-            copy_theta(best_);
+            copy_reported(best_);
         else if (epoch_ > 0)
             std::swap(best_, epoch_start_);
+    }
+
+    void forget_best() {
+        patience_.resume(__builtin_inf(), 0);
+        result_.best_epoch = -1;
+        copy_reported(best_);
     }
 
     bool end(Status status) {
         result_.status = status;
         return false;
+    }
+
+    std::vector<double> l2_of_layers() const {
+        if (config_.groups.empty()) return {config_.optimizer.l2};
+        std::vector<double> l2;
+        for (const LayerGroups& layer : config_.groups) l2.push_back(layer.weights.l2);
+        return l2;
     }
 
     // One pass over the batches; false when the descent is over.
@@ -194,12 +228,13 @@ class Descent {
                 if (!close_epoch(mean, rate)) return false;
                 if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
                 if (stop.max_steps >= 0 && step_ >= stop.max_steps) return end(Status::max_steps);
+                if (reported_ != theta_ && !go_to_stepped(rows)) return false;
                 if (!take_step(rows, loss, rate)) [[unlikely]]
                     return end(interrupt_.stopped() ? Status::interrupted : Status::line_search);
-                ++step_;
+                step_taken(rate);
                 continue;
             }
-            if (!is_stuck_) ++step_;
+            if (!is_stuck_) step_taken(rate);
             sample_ += rows.count;
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
@@ -237,29 +272,69 @@ class Descent {
     double learning_rate() const { return base_rate_ * config_.schedule(now()); }
     Schedule::Time now() const { return {config_.first_step + step_, config_.first_epoch + epoch_, sample_}; }
 
-    // Of the subgradient of the least norm, if there is an L1 penalty.
-    double gradient_norm() const {
+    // By points, has the gradient where the step is taken, if that is not where it was recorded. False if the
+    // descent ends there.
+    [[gnu::noinline]] bool go_to_stepped(Rows rows) {
+        if (std::memcmp(reported_, theta_, bytes()) == 0) return true;
+        const double loss = objective_.loss_gradient(rows, theta_, gradient_);
+        result_.gradient_is_current = false;
+        ++result_.n_evaluations;
+        if (interrupt_.stopped()) return end(Status::interrupted);
+        const bool finite = loss - loss == 0 && all_finite(gradient_, objective_.size());
+        return finite || end(Status::diverged);
+    }
+
+    void step_taken(double rate) {
+        ++step_;
+        if (reported_ != theta_) [[unlikely]]
+            follow(rate, config_.first_step + step_);
+    }
+    // Has what is reported follow the step, unless its rule has done so already.
+    [[gnu::noinline]] void follow(double rate, Index step) {
+        if (optimizer_.is_schedule_free())
+            schedule_free_weights_ = schedule_free_weights_.after(optimizer_, rate, step);
+        if (optimizer_.average.on())
+            average_in(optimizer_.average, step, theta_, reported_, objective_.size());
+    }
+
+    // At a point; of the subgradient of the least norm, if there is an L1 penalty.
+    double gradient_norm(const T* at) const {
         bool has_l1 = false;
         objective_.for_weights([&](Index, Index, T l1) { has_l1 |= l1 != 0; });
         const bool largest = config_.stop.gradient_largest;
+        if constexpr (requires { objective_.has_groups(); })
+            if (objective_.has_groups()) return objective_.gradient_norm(at, gradient_, largest);
         if (!has_l1)
             return largest ? largest_magnitude(gradient_, objective_.size())
                            : __builtin_sqrt(sum_of_squares(gradient_, objective_.size()));
         double size = 0;
         for_pieces([&](Index offset, Index n, bool, T l1) {
-            const double of_part = size_of_subgradient(theta_ + offset, gradient_ + offset, n, l1, largest);
+            const double of_part = size_of_subgradient(at + offset, gradient_ + offset, n, l1, largest);
             size = joined(size, of_part, largest);
         });
         return largest ? size : __builtin_sqrt(size);
     }
 
-    OptimizerStep<T> next_step(double rate) {
-        return OptimizerStep<T>(optimizer_, rate, next_corrections(), theta_, slots_);
-    }
     Corrections next_corrections() {
         if (!config_.hyper_schedules.empty()) [[unlikely]]
             move_hyper_parameters();
         return corrections_(config_.first_step + step_ + 1);
+    }
+    OptimizerStep<T> next_step(double rate) {
+        Corrections corrections = next_corrections();
+        if (optimizer_.is_schedule_free()) [[unlikely]]
+            corrections.share = schedule_free_weights_.share(optimizer_, rate, corrections.step);
+        OptimizerStep<T> step(optimizer_, rate, corrections, theta_, slots_);
+        if (!groups_.empty()) [[unlikely]] {
+            groups_.prepare(optimizer_, rate, decay_factor(), corrections, theta_, slots_);
+            step.divide_into(&groups_);
+        }
+        return step;
+    }
+    double decay_factor() const {
+        for (const auto& [parameter, schedule] : config_.hyper_schedules)
+            if (parameter == &OptimizerConfig::weight_decay) return schedule(now());
+        return 1;
     }
 
     // To their values at this time; an optimizer's corrections are those of its present betas.
@@ -273,7 +348,7 @@ class Descent {
     double loss_gradient(Rows rows) {
         if (known_loss_) [[unlikely]]
             return *std::exchange(known_loss_, std::nullopt);
-        return objective_.loss_gradient(rows, theta_, gradient_);
+        return objective_.loss_gradient(rows, config_.by_points ? reported_ : theta_, gradient_);
     }
 
     // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted;
@@ -285,7 +360,7 @@ class Descent {
                                             norm);
         }
         const double loss = loss_gradient(rows);
-        if (norm) *norm = gradient_norm();
+        if (norm) *norm = gradient_norm(theta_);
         if (interrupt_.stopped() || !(loss - loss == 0)) return loss;
         if (is_whole_) [[unlikely]]
             rate = step_length(rate, loss);
@@ -298,15 +373,22 @@ class Descent {
         if (is_whole_) [[unlikely]] {
             if (optimizer_.searches()) return search(rows, loss, rate);
             clip(optimizer_, pieces_);
-            if (optimizer_.steps_whole()) {
-                step_pieces(optimizer_, rate, next_corrections(), pieces_, result_.scalars);
-                return true;
-            }
+            if (optimizer_.kind == OptimizerConfig::Kind::prodigy) return step_by_prodigy(rate);
+            if (optimizer_.length == OptimizerConfig::Length::barzilai_borwein)
+                remember_point(pieces_, rate, result_.scalars);
         }
         const OptimizerStep<T> step = next_step(rate);
         for_pieces([&](Index offset, Index n, bool decays, T l1) {
             step(offset, n, gradient_ + offset, decays, l1);
         });
+        if constexpr (requires { objective_.after_step(step); }) objective_.after_step(step);
+        return true;
+    }
+
+    [[gnu::noinline]] bool step_by_prodigy(double rate) {
+        prodigy_step(optimizer_, rate, next_corrections(), pieces_, result_.scalars);
+        const OptimizerStep<T> none(OptimizerConfig{}, 0.0, Corrections{}, theta_, slots_);
+        if constexpr (requires { objective_.after_step(none); }) objective_.after_step(none);
         return true;
     }
 
@@ -316,11 +398,19 @@ class Descent {
         pieces_.clear();
         for_pieces([&](Index offset, Index n, bool weights, T l1) {
             const int array = apart ? static_cast<int>(pieces_.size()) : !weights;
-            pieces_.push_back({theta_ + offset, gradient_ + offset, {}, n, weights, l1, array});
+            const T l2 = weights && optimizer_.clips() ? l2_at(offset) : T(0);
+            pieces_.push_back({theta_ + offset, gradient_ + offset, {}, n, weights, l1, l2, array});
             for (int s = 0; s < optimizer_.slots(); ++s) pieces_.back().slots[s] = slots_[s] + offset;
         });
         return length_of_step(optimizer_, pieces_, config_.first_step + step_ + 1, rate, loss,
                               result_.scalars);
+    }
+    // Of the weights there, the optimizer's own l2, whose gradient is in that of the objective.
+    T l2_at(Index weights_offset) const {
+        std::size_t layer = 0;
+        objective_.for_weights([&](Index offset, Index, T) { layer += offset < weights_offset; });
+        const std::vector<double> l2 = l2_of_layers();
+        return static_cast<T>(l2.size() == 1 ? l2.front() : l2.at(layer));
     }
 
     // Along the optimizer's direction; the length is recorded in place of the rate.
@@ -340,9 +430,18 @@ class Descent {
         return true;
     }
 
-    // f(offset, n, whether they are weights, their L1 penalty) for all parameters in order.
+    // f(offset, n, whether they are weights, their L1 penalty) for all parameters that take a step.
     template <class F>
     void for_pieces(F&& f) const {
+        if constexpr (requires { objective_.for_pieces(f); })
+            objective_.for_pieces(f);
+        else
+            for_all_pieces(f);
+    }
+
+    // The same with those that take no step, in their order.
+    template <class F>
+    void for_all_pieces(F&& f) const {
         Index done = 0;  // what lies between the weights are biases
         auto until = [&](Index end, bool weights, T l1) {
             if (end > done) f(done, end - done, weights, l1);
@@ -357,13 +456,15 @@ class Descent {
 
     // Record, and ask the rules. False when one fires.
     bool close_epoch(EpochMean& mean, double rate) {
-        if (!all_finite(theta_, objective_.size())) return end(Status::diverged);
+        if (!all_finite(theta_, objective_.size()) ||
+            (reported_ != theta_ && !all_finite(reported_, objective_.size())))
+            return end(Status::diverged);
         Record record{config_.first_epoch + epoch_, config_.first_step + step_, mean.loss(),
                       mean.gradient_norm, rate};
-        if (config_.by_points) record.gradient_norm = gradient_norm();
+        if (config_.by_points) record.gradient_norm = gradient_norm(reported_);
         if (!(record.gradient_norm - record.gradient_norm == 0)) return end(Status::diverged);
         if (hooks_.validate) {
-            hooks_.validate(theta_, record);
+            hooks_.validate(reported_, record);
             if (interrupt_.stopped()) return end(Status::interrupted);
         }
         record.seconds = interrupt_.seconds();
@@ -377,7 +478,7 @@ class Descent {
             result_.best_epoch = record.epoch;
         }
         // A callback sees every record, the last one too.
-        const bool asked_to_stop = hooks_.on_record && hooks_.on_record(record, theta_, gradient_);
+        const bool asked_to_stop = hooks_.on_record && hooks_.on_record(record, reported_, gradient_);
         if (interrupt_.stopped()) return close(Status::interrupted);
         if (record.gradient_norm <= config_.stop.gradient_tolerance) return close(Status::converged);
         if (asked_to_stop) return close(Status::callback);
@@ -391,6 +492,8 @@ class Descent {
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
         if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
             return close(Status::interrupted);
+        if (hooks_.reshape && hooks_.reshape(record.epoch + 1)) forget_best();
+        if (interrupt_.stopped()) return close(Status::interrupted);
         mean = EpochMean{};
         return true;
     }
@@ -430,6 +533,7 @@ class Descent {
     T* theta_;
     T* gradient_;
     T* const* slots_;
+    T* reported_;
     Patience patience_;
     Plateau plateau_;
     OptimizerConfig optimizer_;  // at the present time
@@ -439,6 +543,8 @@ class Descent {
     Pieces<T> pieces_;  // of the last gradient
     Searcher<T> searcher_;
     std::optional<double> known_loss_;  // at theta, where the gradient is known as well
+    ScheduleFreeWeights schedule_free_weights_;
+    ParameterGroups<T> groups_;
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;

@@ -2,15 +2,14 @@
 #include "core/further_rules.hpp"
 
 #include "core/optimizers.hpp"
+#include "core/two_point_rules.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
-template <class T>
-void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const {
+// with<Rule>() for the rule that the configuration names.
+template <class T, class F>
+void with_further_rule(const OptimizerConfig* config, F&& with) {
     using Kind = OptimizerConfig::Kind;
-    auto with = [&]<class Rule>() {
-        apply_rule(PenalisedRule<T, Rule>{Rule(*config, rate, corrections), penalties}, x, g, slots, n);
-    };
     auto rmsprop = [&]<bool Centered>() {
         if (config->keeps_velocity)
             with.template operator()<RmspropRule<T, Centered, true>>();
@@ -39,9 +38,28 @@ void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* c
             return with.template operator()<LionRule<T>>();
         case Kind::rprop:
             return with.template operator()<RpropRule<T>>();
+        case Kind::lookahead:
+            return with.template operator()<LookaheadRule<T>>();
+        case Kind::schedule_free_sgd:
+            return with.template operator()<ScheduleFreeSgdRule<T>>();
+        case Kind::schedule_free_adamw:
+            return with.template operator()<ScheduleFreeAdamwRule<T>>();
         default:
             break;  // OptimizerStep has the others
     }
+}
+
+template <class T>
+void FurtherRule<T>::apply(const Penalties<T>& penalties, T* x, const T* g, T* const* slots, Index n) const {
+    with_further_rule<T>(config, [&]<class Rule>() {
+        apply_rule(PenalisedRule<T, Rule>{Rule(*config, rate, corrections), penalties}, x, g, slots, n);
+    });
+}
+
+template <class T>
+void FurtherRule<T>::unit_steps(const T* const* slots, Index n, T* to) const {
+    with_further_rule<T>(
+        config, [&]<class Rule>() { write_unit_steps(Rule(*config, rate, corrections), slots, n, to); });
 }
 
 template struct FurtherRule<float>;

@@ -51,7 +51,10 @@ struct GradientSink {
     const LayerPenalty* penalties = nullptr;  // of each layer, or nullptr: l2 * theta is added for
                                               // weights, and their step minds l1
     bool no_bias = false;                     // the gradient of biases is 0
-    bool measure = false, largest = false;    // note the norm; of which kind
+    const T* mask = nullptr;    // (size,): the gradient of weights is 0 where this is; nullptr: nowhere
+    bool has_frozen = false;    // some parameters get neither gradient nor step
+    bool drops_biases = false;  // those of the layer at hand
+    bool measure = false, largest = false;  // note the norm; of which kind
 
     // Where to put a piece that belongs to the parameters from `offset` on.
     T* place(Index offset, T* scratch) const { return first && !at_once ? gradient + offset : scratch; }
@@ -68,6 +71,8 @@ struct GradientSink {
     // What happens to a gradient that is the whole sum.
     void finish(Kind kind, Index offset, T* piece, Index n, PieceNorms& norms) const {
         if (kind == Kind::bias && no_bias) std::memset(piece, 0, static_cast<std::size_t>(n) * sizeof(T));
+        if (mask && kind == Kind::weights) [[unlikely]]
+            apply_mask(offset, piece, n);
         T l1 = 0;
         if (kind == Kind::weights && penalties) l1 = penalise(offset, piece, n);
         if (measure) norms.note(offset, size(offset, piece, n, l1));
@@ -78,13 +83,21 @@ struct GradientSink {
     }
 
     // Whether finish is a step that treats all parameters alike.
-    bool only_steps() const { return step && !step->decays() && !penalties && !no_bias && !measure; }
+    bool only_steps() const {
+        return step && !step->decays() && !penalties && !no_bias && !measure && !mask && !has_frozen;
+    }
     // Whether weights whose gradient is 0 stay as they are, and may be passed over.
     bool passes_over_zeros() const {
-        return step && step->moves_alone() && at_once && first && last && !penalties && !measure;
+        return step && step->moves_alone() && at_once && first && last && !penalties && !measure && !mask;
     }
 
   private:
+    [[gnu::noinline]] void apply_mask(Index offset, T* piece, Index n) const {
+        for (Index i = 0; i < n; i += width<T>) {
+            const Vec<T> g = load(piece + i);
+            store(piece + i, load(mask + offset + i) == 0 ? Vec<T>{} : g);
+        }
+    }
     // Adds the gradient of the differentiable penalty; returns the strength of the other.
     T penalise(Index offset, T* piece, Index n) const {
         const LayerPenalty* layer = penalties;

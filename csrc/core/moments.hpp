@@ -100,6 +100,8 @@ class MomentsObjective {
             f(k * moments_.features + moments_.first_weight, moments_.features - moments_.first_weight, l1_);
     }
 
+    void add_l2(const std::vector<double>& l2) { l2_ += l2.front(); }
+
     double loss_gradient(Rows, const double* theta, double* gradient) {
         DoubleDouble<> error{};
         for (Index k = 0; k < moments_.outputs; ++k) {

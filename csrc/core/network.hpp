@@ -17,9 +17,15 @@ inline double strength(const Strengths& s, std::size_t layer) {
     return s.empty() ? 0.0 : s[s.size() == 1 ? 0 : layer];
 }
 
-// loss = output_scale / B * sum_i w_i l(f_i, y_i) + sum_W (l1 ||W||_1 + l2 / 2 * ||W||^2), where l is summed
-// over the outputs and B is the number of rows; the gradient is that of this number, but for the L1 penalty,
-// which the step minds. The mean over entries has output_scale = 1 / K.
+// What of a layer gets no step, and no gradient.
+struct Frozen {
+    bool weights = false, bias = false;
+};
+
+// loss = output_scale / B * sum_i w_i l(f_i, y_i) + sum_W (l1 ||W||_1 + l2 / 2 * ||W||^2 + group_lasso sum_j
+// ||W_j||), where l is summed over the outputs, B is the number of rows and W_j has the weights into neuron
+// j; the gradient is that of this number, but for the L1 and the group penalty, which the step minds. The
+// mean over entries has output_scale = 1 / K.
 struct NetworkConfig {
     std::vector<Index> widths;            // n_inputs, hidden widths, n_outputs
     std::vector<Activation> hidden = {};  // one for each hidden layer
@@ -28,10 +34,12 @@ struct NetworkConfig {
     LossConfig loss = {};
     double output_scale = 1;
     Strengths l1 = {}, l2 = {};
-    bool l2_per_row = false;        // scikit-learn's: l / B in place of both, for a batch of B rows
-    bool no_bias = false;           // biases stay what they are: their gradient is 0
-    bool weights_by_batch = false;  // scikit-learn's: B is the sum of the batch's sample weights
-    DropoutConfig dropout = {};     // of the hidden layers, in training
+    bool l2_per_row = false;          // scikit-learn's: l / B in place of both, for a batch of B rows
+    bool no_bias = false;             // biases stay what they are: their gradient is 0
+    bool weights_by_batch = false;    // scikit-learn's: B is the sum of the batch's sample weights
+    DropoutConfig dropout = {};       // of the hidden layers, in training
+    std::vector<Frozen> frozen = {};  // one for each layer, or none
+    Strengths group_lasso = {}, max_norm = {};  // of each neuron's incoming weights: neuron_groups.hpp
 };
 
 // The caller's data, in the caller's memory.
@@ -83,6 +91,16 @@ class Network {
             sum += static_cast<double>(layer.n_in) * static_cast<double>(layer.n_out);
         }
         return sum * static_cast<double>(rows);
+    }
+
+    Frozen frozen(Index layer) const {
+        return config_.frozen.empty() ? Frozen{} : config_.frozen[static_cast<std::size_t>(layer)];
+    }
+    // No gradient is computed below this layer; depth() if nothing is live.
+    Index lowest_live() const {
+        Index l = 0;
+        while (l < depth() && frozen(l).weights && frozen(l).bias) ++l;
+        return l;
     }
 
     // Rows that go through the network together: few enough that their activations stay near, and more if the

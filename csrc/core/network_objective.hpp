@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/network_pass.hpp"
+#include "core/neuron_groups.hpp"
 #include "core/pool.hpp"
 #include "core/scores.hpp"
 #include "core/sharing.hpp"
@@ -37,6 +38,60 @@ class NetworkObjective {
         }
     }
 
+    // f(offset, n, whether they are weights, their L1 penalty) for all parameters that are not frozen.
+    template <class F>
+    void for_pieces(F&& f) const {
+        for (std::size_t l = 0; l < penalties_.size(); ++l) {
+            const auto& layer = network_.layers()[l];
+            const Frozen frozen = network_.frozen(static_cast<Index>(l));
+            if (!frozen.weights)
+                f(layer.weights_offset, layer.weights_size, true, static_cast<T>(penalties_[l].l1));
+            if (!frozen.bias) f(layer.bias_offset, layer.bias_size, false, T(0));
+        }
+    }
+
+    // Weights stay where they are where this, (size,) or nullptr, is 0.
+    void set_mask(const T* mask) { mask_ = mask; }
+
+    bool has_groups() const { return !network_.config().group_lasso.empty(); }
+
+    // What holds whole neurons, after a step: a group penalty's proximal step, and the largest norm.
+    void after_step(const OptimizerStep<T>& step) const {
+        const auto& config = network_.config();
+        if (config.group_lasso.empty() && config.max_norm.empty()) return;
+        for (std::size_t l = 0; l < penalties_.size(); ++l) {
+            if (network_.frozen(static_cast<Index>(l)).weights) continue;
+            const auto& layer = network_.layers()[l];
+            if (const double lambda = strength(config.group_lasso, l); lambda > 0)
+                shrink_groups(layer, lambda, step);
+            if (config.max_norm.empty()) continue;
+            if (const double largest = strength(config.max_norm, l); largest < __builtin_inf())
+                limit_norms(layer, largest, step.parameters());
+        }
+    }
+
+    // Of the gradient from loss_gradient, or with penalties that have none of the subgradient of the least
+    // norm.
+    double gradient_norm(const T* theta, const T* gradient, bool largest) const {
+        double size = 0;
+        for (std::size_t l = 0; l < penalties_.size(); ++l) {
+            const auto& layer = network_.layers()[l];
+            const Frozen frozen = network_.frozen(static_cast<Index>(l));
+            if (!frozen.weights)
+                size = joined(size,
+                              size_of_group_subgradient(layer, theta, gradient, penalties_[l].l1,
+                                                        strength(network_.config().group_lasso, l), largest),
+                              largest);
+            const T* bias = gradient + layer.bias_offset;
+            if (!frozen.bias)
+                size = joined(size,
+                              largest ? largest_magnitude(bias, layer.bias_size)
+                                      : sum_of_squares(bias, layer.bias_size),
+                              largest);
+        }
+        return largest ? size : __builtin_sqrt(size);
+    }
+
     // The mean loss on these rows with its penalty; the gradient, of all but an L1 penalty, is overwritten.
     // If the interrupt fires, neither means anything.
     double loss_gradient(Rows rows, const T* theta, T* gradient) {
@@ -51,6 +106,8 @@ class NetworkObjective {
     // gradient_norm, if given, receives the norm of the gradient.
     double loss_step(Rows rows, const T* theta, const OptimizerStep<T>& step, bool largest,
                      double* gradient_norm) {
+        if (gradient_norm && has_groups()) [[unlikely]]
+            return measured_group_step(rows, theta, step, largest, *gradient_norm);
         GradientSink<T> sink;
         sink.at_once = size() > small_gradient;
         if (!sink.at_once || rows.count > network_.block_rows()) gradient_.reserve(size());
@@ -61,7 +118,14 @@ class NetworkObjective {
         sink.largest = largest;
         const double loss = descend(rows, theta, sink);
         if (gradient_norm) *gradient_norm = pass_.take_norm(largest);
+        if (!stopped() && loss - loss == 0) after_step(step);
         return loss;
+    }
+
+    // Whatever the number of rows.
+    void add_l2(const std::vector<double>& of_layers) {
+        l2_ = of_layers;
+        rows_of_penalties_ = 0;
     }
 
     // The part of the last loss that is no data's.
@@ -76,6 +140,20 @@ class NetworkObjective {
   private:
     // Entries of a gradient that stays in the first-level cache as a whole.
     static constexpr Index small_gradient = 16 * 1024 / static_cast<Index>(sizeof(T));
+
+    // The same loss and step, measured where the whole gradient is needed for that.
+    [[gnu::noinline]] double measured_group_step(Rows rows, const T* theta, const OptimizerStep<T>& step,
+                                                 bool largest, double& norm) {
+        gradient_.reserve(size());
+        const double loss = loss_gradient(rows, theta, gradient_.data());
+        norm = gradient_norm(theta, gradient_.data(), largest);
+        if (stopped() || !(loss - loss == 0)) return loss;
+        for_pieces([&](Index offset, Index n, bool weights, T l1) {
+            step(offset, n, gradient_.data() + offset, weights, l1);
+        });
+        after_step(step);
+        return loss;
+    }
 
     // f(share, r0, r1) for all shares of `count` rows; work is in multiply-adds.
     template <class F>
@@ -127,8 +205,12 @@ class NetworkObjective {
         if (const double rows_of = config.l2_per_row && total > 0 ? total : 1; rows_of != rows_of_penalties_)
             set_penalties(rows_of);
         penalty_ = is_penalised_ ? penalty_at(theta) : 0;
+        if (has_groups()) [[unlikely]]
+            penalty_ += group_penalty_at(theta);
         sink.penalties = is_penalised_ ? penalties_.data() : nullptr;
         sink.no_bias = config.no_bias;
+        sink.mask = mask_;
+        sink.has_frozen = !config.frozen.empty();
         const double scale = total > 0 ? config.output_scale / total : 0;  // 0: nothing in this batch counts
         const Index block = network_.block_rows();
         double loss = 0;
@@ -182,7 +264,7 @@ class NetworkObjective {
         for (std::size_t l = 0; l < penalties_.size(); ++l) {
             auto& [end, l1, l2] = penalties_[l];
             l1 = strength(config.l1, l) / rows;
-            l2 = strength(config.l2, l) / rows;
+            l2 = strength(config.l2, l) / rows + l2_[l2_.size() == 1 ? 0 : l];
             is_penalised_ |= l1 != 0 || l2 != 0;
         }
     }
@@ -203,6 +285,14 @@ class NetworkObjective {
         return penalty;
     }
 
+    double group_penalty_at(const T* theta) const {
+        double penalty = 0;
+        for (std::size_t l = 0; l < penalties_.size(); ++l)
+            if (const double lambda = strength(network_.config().group_lasso, l); lambda > 0)
+                penalty += lambda * sum_of_group_norms(network_.layers()[l], theta);
+        return penalty;
+    }
+
     const Network<T>& network_;
     Dataset<T> data_;
     Interrupt* interrupt_;
@@ -212,9 +302,11 @@ class NetworkObjective {
     Index step_;  // of the dropout masks: every gradient is one
     Buffer<T> gradient_;
     std::vector<LayerPenalty> penalties_;
+    std::vector<double> l2_ = {0};  // beside the configuration's
     double rows_of_penalties_ = 0;  // what the last batch divided their strengths by
     bool is_penalised_ = false;
     double penalty_ = 0;
+    const T* mask_ = nullptr;
 };
 
 template <class T>

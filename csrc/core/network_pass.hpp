@@ -74,9 +74,10 @@ class NetworkPass {
         if (data_->weights && rows_.index) weights_.reserve(rows_.count);
     }
     void begin_backward() {
-        for (Index l = 1; l < network_.depth(); ++l)
+        for (Index l = network_.lowest_live() + 1; l < network_.depth(); ++l)
             derivatives_[static_cast<std::size_t>(l)].reserve(rows_.count * network_.stride(l));
-        if (by_entries_ && !network_.layers().front().transposed) entries_.gather(data_->X, rows_);
+        if (by_entries_ && !network_.layers().front().transposed && !network_.frozen(0).weights)
+            entries_.gather(data_->X, rows_);
     }
 
     // Hidden units are dropped as in this step; these are the batch's rows from `first_row` on.
@@ -138,9 +139,11 @@ class NetworkPass {
         const T* y = gather_targets(r0, r1);
         const LossConfig loss = network_.config().loss;
         const Activation activation = network_.config().output;
-        T* a = derivatives_.back().data() + r0 * stride;
-        const auto bytes = static_cast<std::size_t>(rows * stride) * sizeof(T);
-        if (activation != Activation::identity) std::memcpy(a, z, bytes);
+        T* a = z;  // what came out of the activation; the loss's gradient is written over z
+        if (activation != Activation::identity) {
+            a = derivatives_.back().data() + r0 * stride;
+            std::memcpy(a, z, static_cast<std::size_t>(rows * stride) * sizeof(T));
+        }
         differentiate_loss(loss, rows, outputs, z, y, stride, weights, scale, losses);
         activation_backward_in_place(activation, a, z, rows * stride);
     }
@@ -148,10 +151,10 @@ class NetworkPass {
     // The sum over the block's rows of what loss_backward noted.
     double loss() const { return sum(losses_.data(), rows_.count); }
 
-    // dL/d pre-activation of every layer, from loss_backward's of the last.
+    // dL/d pre-activation of every layer from the lowest live one on, from loss_backward's of the last.
     void backward_rows(const T* theta, int share, Index r0, Index r1, Interrupt* interrupt) {
         if (shallow_) return;  // backward_parameters does it
-        for (Index l = network_.depth() - 1; l > 0; --l) {
+        for (Index l = network_.depth() - 1; l > network_.lowest_live(); --l) {
             if (interrupt && interrupt->tick(layer_work(l, r1 - r0))) return;
             const Index in_stride = network_.stride(l), out_stride = network_.stride(l + 1);
             const bool drops = drops_ && dropout_rate(l);
@@ -174,17 +177,42 @@ class NetworkPass {
             if (share == 0) shallow_backward(sink, thread.buffers, thread.norms);
             return;
         }
-        for (Index l = network_.depth() - 1; l >= 0; --l) {
+        if (sink.has_frozen) [[unlikely]]
+            return backward_live(sink, share, shares);
+        for (Index l = network_.depth() - 1; l >= 0; --l) backward_layer(l, sink, share, shares);
+    }
+
+    // The same where layers are frozen.
+    void backward_live(const GradientSink<T>& sink, int share, int shares) {
+        auto& thread = threads_[static_cast<std::size_t>(share)];
+        GradientSink<T> without_biases = sink;
+        without_biases.drops_biases = true;
+        for (Index l = network_.depth() - 1; l >= network_.lowest_live(); --l) {
             const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
-            if (l == 0 && by_entries_)
-                sparse_backward_parameters(layer, data_->X.sparse, rows_, entries_, d_z(l + 1),
-                                           network_.stride(l + 1), sink, share, shares, thread.sums,
-                                           thread.buffers, thread.norms);
-            else
-                dense_backward_parameters(layer, rows_.count, activation(l), stride(l), d_z(l + 1),
-                                          network_.stride(l + 1), sink, share, shares, thread.buffers,
-                                          thread.norms);
+            const Frozen frozen = network_.frozen(l);
+            if (!frozen.weights) {
+                backward_layer(l, frozen.bias ? without_biases : sink, share, shares);
+            } else if (!frozen.bias && share == 0) {
+                thread.buffers.piece.reserve(Blocking<T>::piece_size);
+                dense_backward_bias(layer, rows_.count, d_z(l + 1), network_.stride(l + 1), 0,
+                                    layer.transposed ? layer.n_out : layer.columns, sink, thread.buffers,
+                                    thread.norms);
+            }
         }
+    }
+
+    // Of one layer.
+    void backward_layer(Index l, const GradientSink<T>& sink, int share, int shares) {
+        auto& thread = threads_[static_cast<std::size_t>(share)];
+        const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
+        if (l == 0 && by_entries_)
+            sparse_backward_parameters(layer, data_->X.sparse, rows_, entries_, d_z(l + 1),
+                                       network_.stride(l + 1), sink, share, shares, thread.sums,
+                                       thread.buffers, thread.norms);
+        else
+            dense_backward_parameters(layer, rows_.count, activation(l), stride(l), d_z(l + 1),
+                                      network_.stride(l + 1), sink, share, shares, thread.buffers,
+                                      thread.norms);
     }
 
     // The same for a sink that waits for all of the gradient.
@@ -238,13 +266,15 @@ class NetworkPass {
             [&](auto kind, Index offset, Index n) { sink(kind, offset, gradient + offset, n, norms); });
     }
 
-    // f(kind, offset, n) for the weights and the bias of each layer.
+    // f(kind, offset, n) for the weights and the bias of each layer that are not frozen.
     template <class F>
     void for_each_piece(F&& f) const {
         using Kind = typename GradientSink<T>::Kind;
-        for (const auto& layer : network_.layers()) {
-            f(Kind::weights, layer.weights_offset, layer.weights_size);
-            f(Kind::bias, layer.bias_offset, layer.bias_size);
+        for (Index l = 0; l < network_.depth(); ++l) {
+            const auto& layer = network_.layers()[static_cast<std::size_t>(l)];
+            const Frozen frozen = network_.frozen(l);
+            if (!frozen.weights) f(Kind::weights, layer.weights_offset, layer.weights_size);
+            if (!frozen.bias) f(Kind::bias, layer.bias_offset, layer.bias_size);
         }
     }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "core/averaging.hpp"
 #include "core/math.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -29,12 +30,15 @@ struct OptimizerConfig {
         adabelief,
         lion,
         rprop,
+        lookahead,
+        schedule_free_sgd,
+        schedule_free_adamw,
         prodigy
     };
     enum class Velocity { gradient, step, average };
     enum class Length { given, polyak, barzilai_borwein, armijo, wolfe };  // how a step's is found
     enum class Form { long_step, short_step, alternating };
-    static constexpr int max_slots = 4, max_scalars = 3;
+    static constexpr int max_slots = 5, max_scalars = 3;
     static constexpr double no_limit = __builtin_inf();
 
     Kind kind = Kind::sgd;
@@ -55,6 +59,8 @@ struct OptimizerConfig {
     double threshold = 5;
     double epsilon_root = 0;
     double shrink = 0.5, grow = 1.2, smallest = 1e-6, largest = 50;
+    Index warmup_steps = 0;
+    double r = 0, weight_lr_power = 2;
 
     double clip_value = no_limit, clip_norm = no_limit, clip_global_norm = no_limit;
     Length length = Length::given;
@@ -69,12 +75,24 @@ struct OptimizerConfig {
         return clip_value < no_limit || clip_norm < no_limit || clip_global_norm < no_limit;
     }
     bool searches() const { return length == Length::armijo || length == Length::wolfe; }
-    // Whether a step is more than a rule for each parameter.
-    bool steps_whole() const { return kind == Kind::prodigy || length == Length::barzilai_borwein; }
     // Whether nothing can be stepped before all of the gradient is there.
     bool needs_whole_gradient() const { return clips() || length != Length::given || kind == Kind::prodigy; }
 
-    int slots() const {
+    AverageConfig average;
+
+    // The rule's, and behind them the average of the iterates.
+    int slots() const { return rule_slots() + average.on(); }
+    bool is_schedule_free() const {
+        return kind == Kind::schedule_free_sgd || kind == Kind::schedule_free_adamw;
+    }
+    // Whether the parameters that are reported are not those that are stepped, but the last slot.
+    bool reports_last_slot() const { return average.on() || kind == Kind::lookahead || is_schedule_free(); }
+    // Whether a slot is, before the first step, what the parameters are.
+    bool begins_at_parameters(int slot) const {
+        const int copies = reports_last_slot() + is_schedule_free();
+        return slot >= slots() - copies;
+    }
+    int rule_slots() const {
         switch (kind) {
             case Kind::sgd:
                 return length == Length::barzilai_borwein ? 2 : 0;
@@ -85,6 +103,7 @@ struct OptimizerConfig {
             case Kind::rmsprop:
                 return 1 + centered + keeps_velocity;
             case Kind::amsgrad:
+            case Kind::schedule_free_adamw:
                 return 3;
             case Kind::prodigy:
                 return 4;
@@ -107,6 +126,7 @@ struct Corrections {
     Index step = 1;
     double first = 1, second = 1;
     double momentum_product = 0;
+    double share = 1;  // of the step's point in a schedule-free mean
 };
 
 // The corrections of one step after the other; the same numbers for the same step, whatever was asked before.

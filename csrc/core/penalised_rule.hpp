@@ -27,9 +27,10 @@ STEEPEST_INLINE Vec<T> soft_threshold(Vec<T> x, Vec<T> threshold) {
 // The strengths of one step.
 template <class T>
 struct Penalties {
-    T l1 = 0;     // proximal
-    T l2 = 0;     // coupled: l2 x is added to the gradient
-    T decay = 1;  // decoupled: x is multiplied by it before the step
+    T l1 = 0;            // proximal
+    T l2 = 0;            // coupled: l2 x is added to the gradient
+    T decay = 1;         // decoupled: x is multiplied by it before the step
+    T weight_decay = 0;  // the same for rules that decay elsewhere, not multiplied by a rate
 };
 
 // The subgradient of the least norm of a function with gradient g, plus l1 |x|.
@@ -48,9 +49,11 @@ struct PenalisedRule {
     Penalties<T> penalties;
 
     STEEPEST_INLINE void operator()(Vec<T>& x, Vec<T> g, Vec<T>* slot) const {
-        const auto [l1, l2, decay] = penalties;
+        const auto [l1, l2, decay, weight_decay] = penalties;
         if (l2 != 0) g = fma(splat(l2), x, g);
-        if constexpr (by_sign) {
+        if constexpr (requires { Rule::has_penalties; }) {
+            rule(x, g, slot, penalties);
+        } else if constexpr (by_sign) {
             const Vec<T> start = x;
             if (l1 != 0) g = least_subgradient<T>(start, g, l1);
             x = decay * x;
@@ -66,6 +69,19 @@ struct PenalisedRule {
         }
     }
 };
+
+// rule.unit_step of n parameters, a multiple of the lanes.
+template <class T, class Rule>
+void write_unit_steps(const Rule& rule, const T* const* slots, Index n, T* to) {
+    for (Index i = 0; i < n; i += width<T>) {
+        Vec<T> slot[Rule::slots + 1];
+        for (int s = 0; s < Rule::slots; ++s) slot[s] = load(slots[s] + i);
+        if constexpr (requires { rule.unit_step(slot); })
+            store(to + i, rule.unit_step(slot));
+        else
+            store(to + i, Vec<T>{});
+    }
+}
 
 // What of a gradient g, that of everything but an L1 penalty, is left with the penalty: the subgradient of
 // the least norm, which is 0 at a minimum and nowhere else.

@@ -16,6 +16,7 @@ struct Piece {
     Index n = 0;
     bool weights = true;  // weight decay is for them
     T l1 = 0;
+    T l2 = 0;       // whose gradient is in g, but is not to be clipped
     int array = 0;  // which one it is a part of
 
     // What a step of gradient descent would follow: the subgradient of the least norm.

@@ -34,6 +34,7 @@ class PolynomialObjective {
     void for_weights(F&& f) const {
         f(Index{1}, degree_, l1_);
     }
+    void add_l2(const std::vector<double>& l2) { l2_ += l2.front(); }
 
     double loss_gradient(Rows rows, const double* theta, double* gradient) {
         constexpr Index block = 8192;

@@ -58,7 +58,7 @@ void prodigy_step(const OptimizerConfig& c, double rate, const Corrections& t, c
         static_cast<T>(c.beta_2), static_cast<T>(d * d * (1.0 - c.beta_2)),
         static_cast<T>(beta_3),   static_cast<T>(unit * (c.safeguard_warmup ? d : step))};
     double along = 0, magnitudes = 0;
-    for (const auto& [x, g, slots, n, weights, l1, array] : pieces) {
+    for (const auto& [x, g, slots, n, weights, l1, clipped_apart, array] : pieces) {
         const double l2 = weights ? c.l2 : 0.0;
         along += sum_wide(
             n,

@@ -16,7 +16,8 @@ class ShallowPass {
 
     static bool fits(const Network<T>& network) {
         const auto& config = network.config();
-        if (network.depth() != 2 || config.loss.kind == Loss::softmax || !config.dropout.rates.empty())
+        if (network.depth() != 2 || config.loss.kind == Loss::softmax || !config.dropout.rates.empty() ||
+            !config.frozen.empty())
             return false;
         const auto &hidden = network.layers()[0], &output = network.layers()[1];
         const Index blocks = hidden.columns / lanes<T>;

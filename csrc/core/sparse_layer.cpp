@@ -112,7 +112,7 @@ void sparse_backward_parameters(const DenseLayout<T>& layer, const SparseRows<T>
             T* panel = piece;
             for_panels<T>(j, j1, [&](auto vectors, Index column, Index here) {
                 panel_column_sums<vectors>(entries, X, i, i1, d_z + column, d_stride,
-                                           buffers.right.data() + column, panel);
+                                           X.shifted ? buffers.right.data() + column : nullptr, panel);
                 panel += (i1 - i) * here;
             });
             sink(GradientSink<T>::Kind::weights, offset, piece, panel - piece, norms);

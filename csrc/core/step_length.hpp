@@ -23,7 +23,7 @@ double barzilai_borwein_length(const OptimizerConfig& c, const Pieces<T>& pieces
                                const double* scalars) {
     if (scalars[0] == 0) return rate;
     double ss = 0, sy = 0, yy = 0;
-    for (const auto& [x, g, slots, n, weights, l1, array] : pieces) {
+    for (const auto& [x, g, slots, n, weights, l1, l2, array] : pieces) {
         ss += sum_of_products(x, slots[0], x, slots[0], n);
         sy += sum_of_products(x, slots[0], g, slots[1], n);
         yy += sum_of_products(g, slots[1], g, slots[1], n);

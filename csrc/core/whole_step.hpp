@@ -30,7 +30,7 @@ void step_pieces(const OptimizerConfig& config, double rate, const Corrections& 
     if (config.kind == OptimizerConfig::Kind::prodigy)
         return prodigy_step(config, rate, corrections, pieces, scalars);
     if (config.length == OptimizerConfig::Length::barzilai_borwein) remember_point(pieces, rate, scalars);
-    for (const auto& [x, g, slots, n, weights, l1, array] : pieces)
+    for (const auto& [x, g, slots, n, weights, l1, l2, array] : pieces)
         OptimizerStep<T>(config, rate, corrections, x, slots)(0, n, g, weights, l1);
 }
 
@@ -88,7 +88,7 @@ class Searcher {
     void set_direction(const OptimizerConfig& config, const Corrections& corrections, const Pieces<T>& pieces,
                        const T* x, std::size_t bytes) {
         std::memset(direction_.data(), 0, bytes);
-        for (const auto& [at, g, slots, n, weights, l1, array] : pieces)
+        for (const auto& [at, g, slots, n, weights, l1, l2, array] : pieces)
             OptimizerStep<T>(config, 1.0, corrections, direction_.data() + (at - x), slots)(0, n, g, false);
     }
 

@@ -8,7 +8,7 @@ aligned, of native byte order, all of one dtype, float32 or float64. A function 
 Shapes: n rows, d inputs, K outputs. A network's ``weights[l]`` are (n_in, n_out), its ``biases[l]`` (n_out,).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import NotImplementedType
 from typing import Any, TypeAlias
 
@@ -108,6 +108,9 @@ def network_loss_gradient(
     loss: _Loss,
     output_scale: float,
     l2: float | list[float],  # of all layers, or of each
+    frozen: Sequence[
+        tuple[bool, bool]
+    ] = ...,  # of each layer, its weights and its biases: no gradient
     /,
 ) -> tuple[float, _Arrays, _Arrays] | NotImplementedType: ...
 def dense_backward(
@@ -126,6 +129,7 @@ class Stepper:
         learning_rate: float | None,
         /,
     ) -> NotImplementedType | None: ...
+    def clipped(self, gradients: list[_Array], /) -> list[_Array]: ...
     def whole_step(
         self,
         thetas: list[_Array],
@@ -202,7 +206,11 @@ def curvature_range(matrix: NDArray[np.float64], cutoff: float, /) -> tuple[floa
 # network's come back in new arrays, in the result's "weights", "biases" and "slots". Its arrays are left as they
 # are, and the lists are emptied once all arguments are known to fit: arrays that nobody else holds are freed
 # before the descent needs memory of its own. slots None: zeros, of a fresh optimizer. on_record may have methods
-# that are called, too: lend(parameters), begin() and score(); see csrc/bindings/listener.hpp.
+# that are called, too: lend(parameters), begin() and score(), see csrc/bindings/listener.hpp; and reshape(epochs),
+# after each epoch that is not the last: a list of new masks; or whether what was best until then counts no more.
+# Of the model: "frozen", as above; "masks", an array of 0 and 1 for each layer's weights; "group_lasso" and
+# "max_norm", numbers for all layers or for each. Where the optimizer reports other parameters than it steps, those
+# come back, and "stepped" has what a descent goes on from.
 def network_descent(
     weights: _Arrays,
     biases: _Arrays,

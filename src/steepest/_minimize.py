@@ -62,9 +62,9 @@ class MinimizeResult:
     x : array
         The last point, or the best finite one if the descent diverged. Of the shape of ``x0``.
     fun : float
-        J(x).
+        J(x), with the penalty l2/2 ||x||^2 if the optimizer has an ``l2``.
     grad : array
-        The gradient at x.
+        The gradient at x, of the same.
     n_steps : int
         Steps taken.
     n_evaluations : int
@@ -84,7 +84,8 @@ class MinimizeResult:
         The points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
         is not among them, nor in ``history``.
     state : dict
-        The optimizer's state after the last step.
+        The optimizer's state after the last step. Where the optimizer reports another point than it steps,
+        ``"stepped"`` is the one that it goes on from, flattened.
     """
 
     x: Array
@@ -173,7 +174,8 @@ def minimize(
         it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
         ``fun`` for m parameters.
     optimizer : Optimizer or LBFGS, default ``Adam(0.1)``
-        The step. :class:`steepest.LBFGS` has no schedule, and no learning rates to record.
+        The step. With an ``l2`` of its own, J(x) + l2/2 ||x||^2 is what is minimized and reported.
+        :class:`steepest.LBFGS` has no schedule, and no learning rates to record.
     schedule : Schedule or dict of them, optional
         Factor of the learning rate over the steps; in a dict, that of each hyper-parameter by its name.
     max_steps : int, default 10000
@@ -246,6 +248,10 @@ def minimize(
         raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
     if isinstance(optimizer, Optimizer):
         config["optimizer"] = optimizer.config()
+        if optimizer.groups:
+            raise ValueError(
+                "optimizer: groups divide the layers of a model, but x0 is one array; give the optimizer no groups"
+            )
     if schedule is not None and isinstance(optimizer, Optimizer):
         config["schedule"] = check_schedule(schedule, optimizer, validated=False)
         config = with_schedules(config)
@@ -266,14 +272,22 @@ def minimize(
 
     if isinstance(optimizer, LBFGS):
         raw = lbfgs_descent(function, x, optimizer, config, on_record, record_path)
+        state["step"] = raw["n_steps"]
     else:
         raw = _native.core.minimize(
             function, x, [state[slot] for slot in optimizer.slots], config, on_record, record_path
         )
-        state |= zip(optimizer.scalars, raw["scalars"], strict=False)
-    state["step"] = raw["n_steps"]
+        state |= optimizer.numbers_after(raw)
     error = raw["exception"]
-    result = _result(raw, x, function, state, start.shape, broken=error is not None)
+    result = _result(
+        raw,
+        x,
+        function,
+        state,
+        start.shape,
+        broken=error is not None,
+        l2=getattr(optimizer, "l2", 0.0),
+    )
     if error is not None:
         error.partial_result = result
         raise error
@@ -287,6 +301,7 @@ def _result(
     state: dict[str, Any],
     shape: tuple[int, ...],
     broken: bool,
+    l2: float,
 ) -> MinimizeResult:
     history = {k: raw["history"][k] for k in ("loss", "gradient_norm", "learning_rate", "seconds")}
     evaluations = raw["n_evaluations"]
@@ -296,6 +311,9 @@ def _result(
         value, gradient = float("nan"), np.full_like(x, np.nan)
     else:
         value, gradient = function(x.copy())
+        if l2:
+            value += 0.5 * l2 * float(np.sum(np.square(x, dtype=np.float64)))
+            gradient = gradient + x.dtype.type(l2) * x
         evaluations += 1
     return MinimizeResult(
         x=x.reshape(shape),

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest.losses import Loss, loss_named
+from steepest.pruning import Gradual
 
 __all__ = [
     "Pipeline",
@@ -314,7 +315,7 @@ def save_pipeline(path: str | os.PathLike[str], pipeline: Pipeline) -> None:
 
     Stored are the constructor's parameters, except what is code, `callbacks` and a callable `scoring`, and every
     public fitted attribute (``name_``) made of numbers, strings, None, arrays, lists, tuples and dicts. A loss may
-    be an object of `steepest.losses`.
+    be an object of `steepest.losses`, and `pruning` is one of `steepest.pruning`.
 
     Parameters
     ----------
@@ -459,6 +460,8 @@ def _encode(value: Any, name: str, arrays: Arrays) -> Any:
         return _encode_array(value, name, arrays)
     if isinstance(value, Loss):
         return {"loss": [value.word, {key: float(v) for key, v in asdict(value).items()}]}
+    if isinstance(value, Gradual):
+        return {"gradual": asdict(value)}
     if isinstance(value, list) and value and all(isinstance(v, float) for v in value):
         return {"floats": _keep(np.array(value, np.float64), name, arrays)}
     if isinstance(value, list | tuple):
@@ -510,6 +513,8 @@ def _decode(value: Any, arrays: Arrays) -> Any:
             word, parameters = content
             if isinstance(word, str) and _is_dict_of(parameters, float):
                 return loss_named(word, **parameters)
+        elif kind == "gradual" and isinstance(content, dict):
+            return Gradual(**content)
         elif kind == "pairs" and _are_pairs(content):
             return {key: _decode(v, arrays) for key, v in content}
     raise ValueError(f"its description has an entry this version can't read: {str(value)[:60]}")

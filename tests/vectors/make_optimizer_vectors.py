@@ -1,4 +1,4 @@
-"""Compare the steps of torch, Keras, optax and scikit-learn with steepest's; ``--write`` stores them.
+"""Compare the steps of torch, Keras, optax, schedulefree and scikit-learn with steepest's; ``--write`` stores them.
 
 ``make parity`` runs it with the bench group's packages. The stored steps, optimizers.npz, are what the test suite
 compares with, which needs none of these.
@@ -20,11 +20,15 @@ import numpy as np
 import steepest as st
 from vectors.optimizer_cases import (
     CASES,
+    GROUPS,
     KEPT,
+    SIZE,
     STORED,
     Case,
     label,
     losses,
+    path_of,
+    preset_of,
     problem,
     rates,
     stored,
@@ -39,15 +43,26 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
 
     torch.set_default_dtype(torch.float64)  # else NAdam keeps the product of its momenta in float32
     start, gradients = problem()
-    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    optimizer = getattr(torch.optim, name)([theta], **keywords)
-    (group,) = optimizer.param_groups
+    grouped = keywords.pop("groups", False)
+    parts = [[i] for i in range(SIZE)] if grouped else [list(range(SIZE))]
+    theta = [torch.tensor(start[part], dtype=torch.float64, requires_grad=True) for part in parts]
+    groups = [{"params": [part]} for part in theta]
+    factors = [1.0] * len(theta)
+    if grouped:
+        for layer, kind, factor, decay in GROUPS:
+            for at in range(2) if layer is None else (layer,):
+                part = 2 * at + (kind == "biases")
+                factors[part] = factor
+                groups[part] |= {} if decay is None else {"weight_decay": decay}
+    optimizer = getattr(torch.optim, name)(groups, **keywords)
     path = []
-    for rate, gradient in zip(rates(group["lr"]), gradients, strict=True):
-        group["lr"] = float(rate)
-        theta.grad = torch.tensor(gradient)
+    for rate, gradient in zip(rates(optimizer.defaults["lr"]), gradients, strict=True):
+        for group, factor in zip(optimizer.param_groups, factors, strict=True):
+            group["lr"] = float(rate) * factor
+        for entry, part in zip(theta, parts, strict=True):
+            entry.grad = torch.tensor(gradient[part])
         optimizer.step()
-        path.append(theta.detach().numpy().copy())
+        path.append(np.concatenate([entry.detach().numpy() for entry in theta]))
     return np.array(path)
 
 
@@ -66,7 +81,8 @@ def keras_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     for rate, gradient in zip(rates(float(optimizer.learning_rate)), gradients, strict=True):
         optimizer.learning_rate = rate
         optimizer.apply([keras.ops.convert_to_tensor(gradient, dtype="float64")], [theta])
-        path.append(np.array(theta.value))
+        average = optimizer._model_variables_moving_average[0] if optimizer.use_ema else theta
+        path.append(np.array(average.value))
     return np.array(path)
 
 
@@ -78,11 +94,14 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     import optax
 
     start, gradients = problem()
+    module = optax
     if name == "polyak_sgd":
         optimizer = optax.polyak_sgd(**keywords)
     else:
-        table = jax.numpy.asarray(rates(keywords["learning_rate"]))
-        module = optax.contrib if name == "prodigy" else optax
+        if name == "prodigy" or name.startswith("schedule_free"):
+            module = optax.contrib
+        default = {"schedule_free_sgd": 1.0, "schedule_free_adamw": 0.0025}.get(name)
+        table = jax.numpy.asarray(rates(keywords.get("learning_rate", default)))
         moved = {**keywords, "learning_rate": lambda count: table[count]}
         optimizer = getattr(module, name)(**moved)
     theta = jax.numpy.asarray(start)
@@ -92,7 +111,10 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
         extra = {"value": loss} if name == "polyak_sgd" else {}
         updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta, **extra)
         theta = optax.apply_updates(theta, updates)
-        path.append(np.array(theta))
+        reported = theta
+        if name.startswith("schedule_free"):
+            reported = optax.contrib.schedule_free_eval_params(state, theta)
+        path.append(np.array(reported))
     return np.array(path)
 
 
@@ -115,31 +137,41 @@ def sklearn_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     return np.array(path)
 
 
+def schedulefree_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
+    """Return the parameters to evaluate after each step, (STEPS, SIZE), by the method's authors."""
+    import schedulefree
+    import torch
+
+    start, gradients = problem()
+    theta = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    optimizer = getattr(schedulefree, name)([theta], **keywords)
+    (group,) = optimizer.param_groups
+    path = []
+    for rate, gradient in zip(rates(group["lr"]), gradients, strict=True):
+        optimizer.train()
+        group["lr"] = float(rate)
+        theta.grad = torch.tensor(gradient)
+        optimizer.step()
+        optimizer.eval()
+        path.append(theta.detach().numpy().copy())
+    return np.array(path)
+
+
 THEIRS = {
     "torch": torch_steps,
     "keras": keras_steps,
     "optax": optax_steps,
     "sklearn": sklearn_steps,
+    "schedulefree": schedulefree_steps,
 }
 
 
 def our_steps(case: Case, step: Any = None) -> np.ndarray:
-    """Return the parameters after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
-    library, name, keywords = case
-    optimizer = st.optimizers.preset(library, name, **keywords)
-    theta, gradients = problem()
-    state = optimizer.init(theta)
-    path = []
-    by_loss = isinstance(optimizer, st.PolyakStep)
-    all_rates = rates(optimizer.learning_rate, not by_loss)
-    for rate, gradient, loss in zip(all_rates, gradients, losses(), strict=True):
-        extra = {"loss": float(loss)} if by_loss else {}
-        if step is None:
-            optimizer.step(theta, gradient, state, float(rate), **extra)
-        else:
-            step(optimizer, theta, gradient, state, float(rate), **extra)
-        path.append(theta.copy())
-    return np.array(path)
+    """Return what is reported after each step of the preset, (STEPS, SIZE); `step` in place of the compiled one."""
+    optimizer = preset_of(case)
+    if step is None:
+        return path_of(optimizer, optimizer.step)
+    return path_of(optimizer, lambda *arguments, **extra: step(optimizer, *arguments, **extra))
 
 
 def main() -> None:
@@ -148,7 +180,7 @@ def main() -> None:
     made, worst = {}, 0.0
     twin = st.reference.optimizer_step if "--twin" in sys.argv else None
     for case in CASES:
-        theirs = THEIRS[case[0]](*case[1:])
+        theirs = THEIRS[case[0]](case[1], dict(case[2]))
         made[label(case)] = theirs[KEPT]
         apart = float(np.max(np.abs(our_steps(case, twin) - theirs)))
         moved = (

@@ -6,10 +6,14 @@ step to step: conventions that agree at a constant rate part.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import steepest as st
 
 STORED = Path(__file__).with_name("optimizers.npz")
 STEPS = 200
@@ -46,6 +50,8 @@ CASES: list[Case] = [
     ("torch", "RAdam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
     ("torch", "Rprop", {}),
     ("torch", "Rprop", {"etas": (0.3, 1.5), "step_sizes": (1e-3, 0.05)}),
+    ("torch", "SGD", {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1, "groups": True}),
+    ("torch", "AdamW", {"lr": 0.05, "weight_decay": 0.1, "groups": True}),
     ("keras", "SGD", {}),
     ("keras", "SGD", {"momentum": 0.9, "weight_decay": 0.1}),
     ("keras", "SGD", {"momentum": 0.9, "nesterov": True}),
@@ -104,10 +110,30 @@ CASES: list[Case] = [
             "safeguard_warmup": True,
         },
     ),
+    ("keras", "SGD", {"momentum": 0.9, "use_ema": True, "ema_momentum": 0.9}),
+    ("keras", "Adam", {"learning_rate": 0.05, "use_ema": True}),
+    ("optax", "schedule_free_sgd", {}),
+    ("optax", "schedule_free_sgd", {"learning_rate": 0.1, "b1": 0.8, "weight_decay": 0.1}),
+    ("optax", "schedule_free_adamw", {}),
+    ("optax", "schedule_free_adamw", {"learning_rate": 0.05, "weight_decay": 0.1, "b2": 0.99}),
+    ("schedulefree", "SGDScheduleFree", {"lr": 0.1, "weight_decay": 0.1}),
+    ("schedulefree", "SGDScheduleFree", {"lr": 0.1, "warmup_steps": 20, "momentum": 0.8}),
+    ("schedulefree", "SGDScheduleFree", {"lr": 0.1, "warmup_steps": 9, "r": 1.5}),
+    ("schedulefree", "AdamWScheduleFree", {}),
+    ("schedulefree", "AdamWScheduleFree", {"lr": 0.05, "warmup_steps": 20, "weight_decay": 0.1}),
+    ("schedulefree", "AdamWScheduleFree", {"lr": 0.05, "r": 2.0, "weight_lr_power": 1.5}),
     ("sklearn", "sgd", {}),
     ("sklearn", "sgd", {"nesterovs_momentum": False, "learning_rate_init": 0.02}),
     ("sklearn", "adam", {}),
     ("sklearn", "adam", {"learning_rate_init": 0.05, "epsilon": 1e-3}),
+]
+
+# Of the parameters as a list of one-entry arrays, the weights and the biases of two layers: layer, kind, factor of
+# the rate, and the decay in place of the optimizer's.
+GROUPS: list[tuple[int | None, str, float, float | None]] = [
+    (0, "weights", 0.5, 0.3),
+    (1, "weights", 2.0, None),
+    (None, "biases", 3.0, 0.0),
 ]
 
 
@@ -132,6 +158,40 @@ def losses() -> np.ndarray:
 def rates(learning_rate: float, falls: bool = True) -> np.ndarray:
     """Return the rate of each step, (STEPS,)."""
     return learning_rate * (FALL if falls else 1.0) ** np.arange(STEPS)
+
+
+def preset_of(case: Case) -> st.optimizers.Optimizer:
+    """Return our optimizer for the case."""
+    library, name, keywords = case
+    rest = {key: value for key, value in keywords.items() if key != "groups"}
+    optimizer = st.optimizers.preset(library, name, **rest)
+    if "groups" not in keywords:
+        return optimizer
+    decays = "weight_decay" if optimizer.weight_decay else "l2"
+    groups = [
+        st.optimizers.Group(layers=layer, kind=kind, learning_rate=factor, **{decays: decay})
+        for layer, kind, factor, decay in GROUPS
+    ]
+    return replace(optimizer, groups=groups)
+
+
+def path_of(optimizer: st.optimizers.Optimizer, step: Callable[..., None]) -> np.ndarray:
+    """Return what the optimizer reports after each ``step(theta, gradient, state, rate)``, (STEPS, SIZE).
+
+    One that asks for the loss has it as ``loss=``, and a constant rate.
+    """
+    start, gradients = problem()
+    theta: Any = list(start[:, None]) if optimizer.groups else start
+    state = optimizer.init(theta)
+    path = []
+    by_loss = isinstance(optimizer, st.PolyakStep)
+    all_rates = rates(optimizer.learning_rate, not by_loss)
+    for rate, gradient, loss in zip(all_rates, gradients, losses(), strict=True):
+        extra = {"loss": float(loss)} if by_loss else {}
+        parts = list(gradient[:, None]) if optimizer.groups else gradient
+        step(theta, parts, state, float(rate), **extra)
+        path.append(np.array(optimizer.reported(theta, state)).ravel())
+    return np.array(path)
 
 
 def stored() -> dict[str, np.ndarray]:

@@ -70,7 +70,8 @@ class NetworkState:
     """Parameters of a network and the optimizer's state, which a descent replaces by new arrays.
 
     weights[l]: (n_in, n_out); biases[l]: (n_out,); slots: for each moment a pair of lists shaped like them, None
-    before the first descent. The arrays are as the core reads them.
+    before the first descent. The arrays are as the core reads them. stepped: what a descent goes on from, if the
+    optimizer reports other weights and biases than it steps; those that it reported are the last slot, too.
     """
 
     weights: list[Array]
@@ -78,6 +79,7 @@ class NetworkState:
     slots: list[tuple[list[Array], list[Array]]] | None = None
     n_steps: int = 0
     n_epochs: int = 0
+    stepped: tuple[list[Array], list[Array]] | None = None
 
 
 @contextmanager
@@ -271,6 +273,7 @@ def descent_config(
     defaults: dict[str, Any],
     *,
     validated: bool = True,
+    n_layers: int = 1,
     **settings: Any,
 ) -> dict[str, Any]:
     """Return the whole configuration of a descent; `with_schedules` makes of it what the core reads."""
@@ -289,6 +292,8 @@ def descent_config(
             "validation_data to fit"
         )
     config["restore_best"] = config.get("monitor", "loss") != "loss"
+    if groups := optimizer.layer_groups(n_layers):
+        config["groups"] = groups
     if schedule is not None:
         config["schedule"] = check_schedule(schedule, optimizer, validated=validated)
     return config
@@ -308,9 +313,10 @@ def network_descent(
     """
     config = {**config, "first_step": state.n_steps, "first_epoch": state.n_epochs}
     config = with_schedules(config, training.X)
+    weights, biases = state.stepped or (state.weights, state.biases)
     result: dict[str, Any] = _native.core.network_descent(
-        state.weights,
-        state.biases,
+        weights,
+        biases,
         state.slots,
         training.as_tuple(),
         None if validation is None else validation.as_tuple(),
@@ -319,7 +325,7 @@ def network_descent(
         on_record,
     )
     state.weights, state.biases = result.pop("weights"), result.pop("biases")
-    state.slots = result.pop("slots")
+    state.slots, state.stepped = result.pop("slots"), result.pop("stepped", None)
     state.n_steps += result["n_steps"]
     state.n_epochs += result["n_epochs"]
     return result

@@ -83,6 +83,8 @@ class NetworkConversion:
         theirs = _network_class(type(self))
         fitted = hasattr(self, "coefs_")
         parameters, own = _scikit_learns_parameters(self, theirs)
+        if hasattr(self, "masks_"):
+            own.append("masks_")  # their training moves what is pruned
         if fitted:
             _require_output(self, theirs)
         if own:

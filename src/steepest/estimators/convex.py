@@ -186,7 +186,8 @@ def moments_descent(
     on_record: Callable[[tuple[Any, ...]], bool] | None,
 ) -> dict[str, Any]:
     """Run the compiled descent on the moments of the data; theta, (outputs, features), changes in place."""
-    slots = [np.full_like(theta, optimizer.initial(slot)) for slot in optimizer.slots]
+    state = optimizer.init(theta)
+    slots = [state[slot] for slot in optimizer.slots]
     result: dict[str, Any] = _native.core.moments_descent(
         theta,
         slots,

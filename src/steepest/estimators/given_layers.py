@@ -65,7 +65,10 @@ def as_plain(layers: Layers, dtype: np.dtype[Any]) -> Layers:
 
 
 def resumed(state: NetworkState, layers: Layers, dtype: np.dtype[Any]) -> NetworkState | None:
-    """Return a state with these layers and the moments of ``state``; None if those are of other shapes."""
+    """Return a state with these layers and the moments of ``state``.
+
+    None if those are of other shapes, or belong to other layers: an average goes on from what it was.
+    """
     weights, biases = as_plain(layers, dtype)
     shapes = [array.shape for array in (*weights, *biases)]
     slots = None
@@ -73,4 +76,10 @@ def resumed(state: NetworkState, layers: Layers, dtype: np.dtype[Any]) -> Networ
         slots = [as_plain(slot, dtype) for slot in state.slots]
         if any([array.shape for array in (*w, *b)] != shapes for w, b in slots):
             return None
-    return NetworkState(weights, biases, slots, state.n_steps, state.n_epochs)
+    stepped = None
+    if state.stepped is not None:
+        reported = [*slots[-1][0], *slots[-1][1]] if slots else []
+        if not all(map(np.array_equal, reported, (*weights, *biases))):
+            return None
+        stepped = as_plain(state.stepped, dtype)
+    return NetworkState(weights, biases, slots, state.n_steps, state.n_epochs, stepped)

@@ -16,6 +16,7 @@ from steepest._lbfgs import Stopped
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState
 from steepest.estimators.callbacks import Hook
+from steepest.estimators.freezing import Frozen, live_entries
 from steepest.estimators.penalties import divided
 
 
@@ -34,7 +35,9 @@ class FlatObjective:
         weights = training.sample_weight
         rows = training.X.shape[0] if weights is None else float(weights.sum(dtype=np.float64))
         self._l2 = divided(model["l2"], rows)
+        self.frozen: Frozen | tuple[()] = ()
         self.origin = np.concatenate([a.ravel() for a in arrays]).astype(np.float64)
+        self.shapes = self._shapes
         self.losses: list[float] = []
         self.gradient = self.origin  # of the last evaluation
         self.best_loss, self.best = np.inf, self.origin
@@ -61,6 +64,7 @@ class FlatObjective:
             model["loss"],
             model["output_scale"],
             self._l2,
+            self.frozen,
         )
         self.losses.append(loss)
         if loss < self.best_loss:
@@ -70,14 +74,47 @@ class FlatObjective:
         return loss, self.gradient
 
 
+class LiveObjective:
+    """The same as a function of those parameters alone that may move, (m,) of them.
+
+    Parameters
+    ----------
+    objective : FlatObjective
+        At whose origin the others stay.
+    live : bool array
+        Which may move, in the objective's order.
+    """
+
+    def __init__(self, objective: FlatObjective, live: Array) -> None:
+        self._objective, self._live = objective, live
+        self.origin = objective.origin[live]
+
+    def __call__(self, part: Array) -> tuple[float, Array]:
+        """Return loss and gradient."""
+        loss, gradient = self._objective(self.whole(part))
+        self._objective.gradient = np.where(self._live, gradient, 0.0)
+        return loss, gradient[self._live]
+
+    def whole(self, part: Array) -> Array:
+        """Return all parameters."""
+        flat = self._objective.origin.copy()
+        flat[self._live] = part
+        return flat
+
+
 class Iterations:
     """L-BFGS's iterations as a descent's epochs, for those who watch.
 
     SciPy says when one has ended. The next has begun when the objective is evaluated after that.
     """
 
-    def __init__(self, objective: FlatObjective, hook: Hook) -> None:
-        self._objective, self._hook = objective, hook
+    def __init__(
+        self,
+        objective: FlatObjective,
+        hook: Hook,
+        whole: Callable[[Array], Array] | None = None,
+    ) -> None:
+        self._objective, self._hook, self._whole = objective, hook, whole
         self.count, self._start = 0, time.perf_counter()
         self._is_open = False
         self.point, self.loss = objective.origin, float("nan")
@@ -94,7 +131,8 @@ class Iterations:
     def __call__(self, flat: Array) -> None:
         """End an iteration, which has led here; raises Stopped if somebody asks for it."""
         objective = self._objective
-        self.point, self.loss, self._is_open = flat.copy(), objective.losses[-1], False
+        self.point = flat.copy() if self._whole is None else self._whole(flat)
+        self.loss, self._is_open = objective.losses[-1], False
         norm = math.sqrt(float(objective.gradient @ objective.gradient))
         seconds = time.perf_counter() - self._start
         nan = float("nan")
@@ -120,6 +158,7 @@ def lbfgs_descent(
     max_fun: int,
     tol: float,
     hook: Hook | None = None,
+    masks: list[Array] | None = None,
 ) -> dict[str, Any]:
     """Minimise; the state's parameters are replaced by those of the end.
 
@@ -131,19 +170,25 @@ def lbfgs_descent(
 
     minimize: Any = optimize.minimize  # its stubs don't know jac=True with float arrays
     objective = FlatObjective(state, training, model)
+    frozen = model.get("frozen")
+    live = live_entries(frozen, masks, objective.shapes)
+    objective.frozen = frozen or ()
+    moving = objective if live is None else LiveObjective(objective, live)
     options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
     result: dict[str, Any] = {"exception": None, "n_epochs": 0}
-    iterations = None if hook is None else Iterations(objective, hook)
+    whole = moving.whole if isinstance(moving, LiveObjective) else None
+    iterations = None if hook is None else Iterations(objective, hook, whole)
     try:
         found = minimize(
-            objective,
-            objective.origin,
+            moving,
+            moving.origin,
             method="L-BFGS-B",
             jac=True,
             options=options,
             callback=iterations,
         )
-        end, result["loss"] = found.x, float(found.fun)
+        end = found.x if whole is None else whole(found.x)
+        result["loss"] = float(found.fun)
         limited = found.nit >= max_iter or found.nfev > max_fun
         result["status"] = (
             "converged" if found.success else "max_epochs" if limited else "no_improvement"

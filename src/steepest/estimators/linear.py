@@ -314,7 +314,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         exact = (
             least_squares
             and full
-            and not (one_pass or l1 or l2)
+            and not (one_pass or l1 or l2 or getattr(self.optimizer, "has_l2", False))
             and features <= MOST_FEATURES
             and is_below_float64(self.tol, X)
         )
@@ -387,7 +387,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 )
             theta = packed(start, self.fit_intercept)
             result = moments_descent(theta, optimizer, moments, held_out, l1, l2, config, hook)
-            if exact and not config["restore_best"]:
+            if exact and not config["restore_best"] and optimizer.reported_slot is None:
                 rest = refine(theta, optimizer, moments, held_out, n, self.tol, config, result)
                 left_off = unpacked(rest.T, start, self.fit_intercept)
             end = unpacked(theta.T, start, self.fit_intercept)

@@ -29,18 +29,21 @@ from steepest.estimators.logistic import (
     has_probabilities,
     require_same_classes,
 )
-from steepest.estimators.mlp_base import MultiLayerPerceptron, is_stochastic
+from steepest.estimators.mlp_base import MultiLayerPerceptron
 from steepest.estimators.mlp_parameters import (
     CLASS_WEIGHT_PARAMETER,
     CLASSIFIER_LOSS,
     PARAMETERS,
     REGRESSOR_LOSS,
     SCORING_PARAMETER,
+    STRUCTURE_PARAMETERS,
 )
+from steepest.estimators.mlp_partial_fit import is_stochastic
 from steepest.estimators.prediction import labels
 from steepest.estimators.sparse import Inputs
 from steepest.losses import ClassificationLoss, LogLoss, RegressionLoss, check_loss
 from steepest.optimizers import Optimizer
+from steepest.pruning import Gradual
 from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule
 
@@ -86,6 +89,7 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         + REGRESSOR_LOSS
         + PARAMETERS
         + SCORING_PARAMETER.format(default="R^2")
+        + STRUCTURE_PARAMETERS
         + """
     Attributes
     ----------
@@ -100,6 +104,9 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         with validation data "validation_loss" (without penalty) and "validation_score".
     status_ : str
         Why the descent ended; see :mod:`steepest.stopping`.
+    masks_ : list of bool arrays, (n_in, n_out)
+        After :meth:`prune` or with ``pruning``: which weights are kept; the others stay 0. Delete it to set them
+        free.
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in scikit-learn.
     """
@@ -140,6 +147,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
         dropout: Any = 0.0,
         l1_ratio: float | Sequence[float] = 0.0,
         scoring: Any = None,
+        freeze: Sequence[Any] = (),
+        pruning: Gradual | None = None,
+        group_lasso: float | Sequence[float] = 0.0,
+        max_norm: float | Sequence[float | None] | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
@@ -174,6 +185,10 @@ class MLPRegressor(  # noqa: D101 - the docstring is put together below
             dropout=dropout,
             l1_ratio=l1_ratio,
             scoring=scoring,
+            freeze=freeze,
+            pruning=pruning,
+            group_lasso=group_lasso,
+            max_norm=max_norm,
         )
 
     def _check_parameters(self) -> None:
@@ -272,6 +287,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         + PARAMETERS
         + CLASS_WEIGHT_PARAMETER
         + SCORING_PARAMETER.format(default="the accuracy")
+        + STRUCTURE_PARAMETERS
         + """
     Attributes
     ----------
@@ -284,7 +300,7 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_
         As in scikit-learn's MLPClassifier. The validation score is the accuracy, or by ``scoring``; there are
         scores with ``validation_data``, too.
-    history_, status_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
+    history_, status_, masks_, n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in :class:`MLPRegressor`.
     """
     )
@@ -327,6 +343,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
         l1_ratio: float | Sequence[float] = 0.0,
         class_weight: Any = None,
         scoring: Any = None,
+        freeze: Sequence[Any] = (),
+        pruning: Gradual | None = None,
+        group_lasso: float | Sequence[float] = 0.0,
+        max_norm: float | Sequence[float | None] | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
@@ -361,6 +381,10 @@ class MLPClassifier(  # noqa: D101 - the docstring is put together below
             dropout=dropout,
             l1_ratio=l1_ratio,
             scoring=scoring,
+            freeze=freeze,
+            pruning=pruning,
+            group_lasso=group_lasso,
+            max_norm=max_norm,
         )
         self.class_weight = class_weight
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -39,39 +40,44 @@ from steepest.estimators.base import (
     validation_parts,
 )
 from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
+from steepest.estimators.compaction import Compaction
 from steepest.estimators.conversion import NetworkConversion
-from steepest.estimators.given_layers import as_plain, given_layers, layers_dtype, resumed
+from steepest.estimators.freezing import frozen_layers
+from steepest.estimators.given_layers import as_plain, given_layers
 from steepest.estimators.held_out import hold_out
 from steepest.estimators.hidden_layers import dropout_rates, initial_state
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.lbfgs import lbfgs_descent
+from steepest.estimators.mlp_partial_fit import RATE_STATE, PartialFit
 from steepest.estimators.parameters import (
     check_patience,
     check_random_state_parameter,
     check_verbose,
     invalid_parameters,
 )
-from steepest.estimators.penalties import Strength, has_l1, layer_penalties
+from steepest.estimators.penalties import Strength, has_l1, layer_penalties, neuron_strengths
 from steepest.estimators.prediction import answers
 from steepest.estimators.progress import Progress
+from steepest.estimators.pruning import (
+    GradualPruning,
+    Pruning,
+    as_floats,
+    check_pruning,
+    kept_masks,
+    masked,
+    prune_before,
+)
 from steepest.estimators.sparse import Inputs
 from steepest.estimators.whole_gradient import accumulated, check_whole_gradient
-from steepest.optimizers import Adam, Momentum, Optimizer
+from steepest.optimizers import Adam, Lion, Momentum, Optimizer, Rprop
+from steepest.pruning import Gradual
 from steepest.schedules import ScheduleLike
 from steepest.stopping import NoImprovement, StopRule, rules_of
 
-# What of the learning rate a descent that goes on begins with.
-RATE_STATE = ("base_rate", "plateau_state", "scalars")
 
-
-def is_stochastic(estimator: MultiLayerPerceptron) -> bool:
-    """Whether there is a partial_fit; the AttributeError says why there is none."""
-    if estimator._solver() == "lbfgs":
-        raise AttributeError("partial_fit needs a stochastic solver, 'adam' or 'sgd', not 'lbfgs'")
-    return True
-
-
-class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
+class MultiLayerPerceptron(
+    CallbackSupport, NetworkConversion, PartialFit, Pruning, Compaction, BaseEstimator
+):
     """What the classifier and the regressor share."""
 
     def __init__(
@@ -109,6 +115,10 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         dropout: Any = 0.0,
         l1_ratio: float | Sequence[float] = 0.0,
         scoring: Any = None,
+        freeze: Sequence[Any] = (),
+        pruning: Gradual | None = None,
+        group_lasso: float | Sequence[float] = 0.0,
+        max_norm: float | Sequence[float | None] | None = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -142,6 +152,10 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         self.dropout = dropout
         self.l1_ratio = l1_ratio
         self.scoring = scoring
+        self.freeze = freeze
+        self.pruning = pruning
+        self.group_lasso = group_lasso
+        self.max_norm = max_norm
 
     def _targets(self, y: Any, X: Inputs, *, reset: bool, fitting: bool = False) -> Array:
         """Return the training targets as the core reads them."""
@@ -192,7 +206,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 self._check_parameters()
             keep = self.warm_start and hasattr(self, "coefs_")
             if not keep:
-                self.__dict__.pop("_masks", None)
+                for name in ("_masks", "masks_"):
+                    self.__dict__.pop(name, None)
             inputs = check_inputs(self, X, reset=True)
             targets = self._targets(y, inputs, reset=not keep, fitting=True)
             weights = check_weights(sample_weight, inputs, scaled=False)
@@ -204,6 +219,10 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 watch.validate_on(*validation_data)
             if self._solver() == "lbfgs":
                 self._refuse_beyond_lbfgs(validation)
+            elif self.pruning is not None and self.pruning.end_epoch > self.max_iter:
+                raise ValueError(
+                    f"pruning ends after {self.pruning.end_epoch} epochs, but max_iter={self.max_iter}"
+                )
             training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
             if self.early_stopping and validation is None and self._solver() != "lbfgs":
                 rows, held_out = hold_out(
@@ -258,6 +277,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
                 "solver='lbfgs' needs a differentiable objective, which an L1 penalty is not: l1_ratio must be 0, "
                 f"but is {self.l1_ratio!r}; solver='adam' and 'sgd' take proximal steps"
             )
+        self._check_structure()
         check_number("learning_rate_init", self.learning_rate_init, above=0.0, finite=True)
         check_number("power_t", self.power_t, low=0.0, finite=True)
         check_number("momentum", self.momentum, low=0.0, high=1.0)
@@ -276,6 +296,43 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             check_flag(name, getattr(self, name))
         if not (isinstance(self.batch_size, str) and self.batch_size == "auto"):
             check_integer("batch_size", self.batch_size, low=1)
+
+    def _check_structure(self) -> None:
+        held = self._structure()
+        by_sign = isinstance(self.optimizer, (Lion, Rprop))
+        if "group_lasso" in held and (self._solver() == "lbfgs" or by_sign):
+            raise ValueError(
+                "group_lasso takes proximal steps, for which "
+                + (
+                    f"{type(self.optimizer).__name__}'s steps, by the sign of the gradient, have no size"
+                    if by_sign
+                    else "solver='lbfgs' has no place; solver='adam' and 'sgd' take them"
+                )
+            )
+        optimizer = self.optimizer
+        if (
+            isinstance(optimizer, Optimizer)
+            and optimizer.average is None
+            and optimizer.reported_slot
+        ):
+            for name in sorted({"group_lasso", "max_norm"} & held.keys()):
+                raise ValueError(
+                    f"{name} holds the weights that are stepped, but {type(optimizer).__name__} reports others; "
+                    "give it an optimizer that steps what it reports"
+                )
+        schedule = check_pruning(self.pruning)
+        if schedule is not None and schedule.how == "neurons" and not self._widths():
+            raise ValueError("pruning of neurons needs a hidden layer, but there is none")
+
+    def _structure(self) -> dict[str, Any]:
+        """Return the entries of the model for what holds layers and neurons."""
+        layers = len(self._widths()) + 1
+        held = {
+            "frozen": frozen_layers(self.freeze, layers),
+            "group_lasso": neuron_strengths("group_lasso", self.group_lasso, layers, 0.0),
+            "max_norm": neuron_strengths("max_norm", self.max_norm, layers, math.inf),
+        }
+        return {name: value for name, value in held.items() if value is not None}
 
     def _penalties(self) -> tuple[Strength, Strength]:
         return layer_penalties(self.alpha, self.l1_ratio, len(self._widths()) + 1)
@@ -317,6 +374,8 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             "validation_data": validation is not None,
             "dropout": dropout_rates(self.dropout, len(self._widths())) is not None,
             "scoring": self.scoring is not None,
+            "pruning": self.pruning is not None,
+            "max_norm": "max_norm" in self._structure(),
         }
         for name, is_given in given.items():
             if is_given:
@@ -344,6 +403,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             "l2": l2,
             "l2_per_row": True,
             "weights_by_batch": True,
+            **self._structure(),
         }
 
     def _optimizer(self) -> Optimizer:
@@ -398,6 +458,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             n_rows=rows,
             n_threads=check_threads(self.n_threads),
             validated=validation is not None,
+            n_layers=len(self._widths()) + 1,
         )
         if any(isinstance(rule, NoImprovement) for rule in rules_of(self.stop)):
             config["inclusive"] = False
@@ -469,7 +530,17 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
         stream = ShuffleStream(random_state) if self.shuffle else None
         if stream is not None:
             config = {**config, "twister": stream.config}
-        result = network_descent(state, training, validation, model, config, hook)
+        masks = kept_masks(self, state.weights) if hasattr(self, "masks_") else None
+        gradual = None
+        if self.pruning is not None:
+            masks = masks or kept_masks(self, state.weights)
+            masks = prune_before(self.pruning, state, masks)
+            gradual = GradualPruning(self.pruning, masks, training.X.dtype, hook)
+        if masks is not None:
+            model["masks"] = as_floats(masks, training.X.dtype)
+        result = network_descent(state, training, validation, model, config, gradual or hook)
+        if gradual is not None:
+            self.masks_ = gradual.masks
         if stream is not None:
             twister = result.pop("twister")
             if one_stream or not is_seed(self.random_state):  # otherwise nobody can draw from it
@@ -547,85 +618,11 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             "out_activation_": activation,
         }
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, epochs: Any) -> dict[str, Any]:
-        """Train for some epochs on more data; the optimizer's state and patience go on."""
-        with unchanged_on_error(self):
-            with invalid_parameters():
-                self._check_parameters()
-            if self.early_stopping:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            left = check_integer("epochs", epochs, low=1)
-            first = not hasattr(self, "coefs_")
-            dtype = None if first else layers_dtype(given_layers(self))
-            inputs = check_inputs(self, X, reset=first, dtype=dtype)
-            targets = self._targets(y, inputs, reset=False)
-            weights = check_weights(sample_weight, inputs, scaled=False)
-            training = Data(inputs, targets, self._training_weights(targets, weights, inputs))
-            random_state, one_stream = self.random_state, left > 1
-            if first or one_stream or not is_seed(random_state):
-                random_state = check_random_state(random_state)
-            progress = Progress(self) if self.verbose else None
-            hook = Watch(self, X, y, whole_fit=False).hook(lambda *_: {}, progress=progress)
-            done = 0
-            # Patience that runs out ends no call; what other stop rules end, they end in each epoch.
-            while left > 0:
-                first, optimizer = not hasattr(self, "coefs_"), self._optimizer()
-                state, rate = self._state_to_go_on_from(
-                    inputs, targets, optimizer, random_state, first
-                )
-                at_once = 1 if rules_of(self.stop) else left
-                samples = 0 if first else self.t_
-                config = self._config(optimizer, state, inputs.shape[0], None, at_once, samples)
-                config |= self._patience() | rate | {"shuffle_anew": True}  # as in each call
-                result = self._descend(
-                    state, training, None, config, hook, random_state, one_stream
-                )
-                if progress is not None:
-                    progress.end(result)
-                self._finish(state, result, history_of(result), training, goes_on=not first)
-                self._remember(state, result, optimizer)
-                done += result["n_epochs"]
-                left -= max(result["n_epochs"], 1)
-                if result["exception"] is not None or result["status"] in ("diverged", "callback"):
-                    break
-            self.n_iter_ = done
-        return result
-
-    def _after_epoch(self, result: dict[str, Any]) -> Any:
-        """Say how a ``partial_fit`` ended; an interrupt is raised here, where nothing is undone any more."""
-        if result["status"] == "max_epochs":  # so many are what was asked for
-            result = {**result, "status": "max_steps"}
-        report_ending(self, result)
-        return self
-
-    def _state_to_go_on_from(
-        self,
-        X: Inputs,
-        targets: Array,
-        optimizer: Optimizer,
-        random_state: np.random.RandomState,
-        first: bool,
-    ) -> tuple[NetworkState, dict[str, Any]]:
-        """Return the state, and the entries of the configuration with which a lowered rate goes on."""
-        if first:
-            return self._start(X, targets, random_state, keep=False), {}
-        layers = given_layers(self)
-        shapes = [w.shape for w in layers[0]]
-        wanted = [X.shape[1], *self._widths(), self._output(targets)[0]]
-        if shapes != list(pairwise(wanted)):
-            raise ValueError(
-                f"partial_fit goes on with the layers it has, {shapes}, but "
-                f"hidden_layer_sizes={self.hidden_layer_sizes} and the data ask for "
-                f"{list(pairwise(wanted))}"
-            )
-        resume = getattr(self, "_resume", None)
-        if resume is not None and resume["optimizer"] == optimizer:
-            state = resumed(resume["state"], layers, X.dtype)
-            if state is not None:
-                return state, {key: resume[key] for key in RATE_STATE if key in resume}
-        return NetworkState(*as_plain(layers, X.dtype)), {}
-
     def _lbfgs(self, state: NetworkState, training: Data, watch: Watch) -> dict[str, Any]:
+        masks = None
+        if hasattr(self, "masks_"):
+            masks = kept_masks(self, state.weights)
+            state.weights = [masked(w, mask) for w, mask in zip(state.weights, masks, strict=True)]
         result = lbfgs_descent(
             state,
             training,
@@ -633,6 +630,7 @@ class MultiLayerPerceptron(CallbackSupport, NetworkConversion, BaseEstimator):
             max_iter=self.max_iter,
             max_fun=self.max_fun,
             tol=self.tol,
+            masks=masks,
             hook=watch.hook(
                 lambda lent, _: self._attributes_at(lent[0], lent[1], training.y),
                 task="iteration",

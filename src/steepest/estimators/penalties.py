@@ -33,6 +33,30 @@ def has_l1(l1: Strength) -> bool:
     return any(l1) if isinstance(l1, list) else l1 > 0
 
 
+def neuron_strengths(name: str, value: Any, layers: int, none: float) -> list[float] | None:
+    """Return what holds the neurons of each layer of weights, or raise; None if nothing does.
+
+    A number is for the hidden neurons, a sequence has one for each layer; ``none`` stands for a layer without, and
+    for None.
+    """
+    if _is_sequence(value):
+        entries = [(f"{name}[{i}]", v) for i, v in enumerate(_each(name, value, layers))]
+    else:
+        entries = [(name, value)] * (layers - 1) + [(name, None)]
+        if value is not None:  # also where there is no hidden layer
+            _neuron_strength(name, value, none)
+    strengths = [_neuron_strength(label, v, none) for label, v in entries]
+    return None if all(s == none for s in strengths) else strengths
+
+
+def _neuron_strength(name: str, value: Any, none: float) -> float:
+    if value is None:
+        return none
+    if none == 0:
+        return check_number(name, value, low=0.0, finite=True)
+    return check_number(name, value, above=0.0)
+
+
 def divided(strength: Strength, by: float) -> Strength:
     """Return strength / by."""
     return [s / by for s in strength] if isinstance(strength, list) else strength / by

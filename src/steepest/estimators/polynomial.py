@@ -269,7 +269,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         exact = (
             isinstance(loss, SquaredError)
             and full
-            and not (one_pass or l1 or l2)
+            and not (one_pass or l1 or l2 or getattr(self.optimizer, "has_l2", False))
             and is_below_float64(self.tol, data.x[:, None])
         )
         l1 /= y_scale ** (loss.degree - 1)  # of coefficients in units of y_scale
@@ -329,7 +329,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if by_moments:
             validation = None if held_out is None else held_out.moments(units, n_threads)
             result = moments_descent(theta, optimizer, moments, validation, l1, l2, config, hook)
-            if exact and not config["restore_best"]:
+            if exact and not config["restore_best"] and optimizer.reported_slot is None:
                 rest = refine(
                     theta, optimizer, moments, validation, data.x.size, self.tol, config, result
                 )

@@ -211,9 +211,10 @@ def points_descent(
     def columns(points: Points) -> tuple[Array, Array, Array | None]:
         return points.x, points.y[:, 0], points.sample_weight
 
+    begin = optimizer.init(theta[0])
     result: dict[str, Any] = _native.core.polynomial_descent(
         theta[0],
-        [np.full(units.degree + 1, optimizer.initial(slot)) for slot in optimizer.slots],
+        [begin[slot] for slot in optimizer.slots],
         columns(training),
         None if validation is None else columns(validation),
         recurrence(units.basis, units.degree),

@@ -26,16 +26,7 @@ class Sphere(AnyDimension):
     """
 
     name: ClassVar[str] = "sphere"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """From -2 to 2 along each variable."""
-        return ((-2.0, 2.0),) * self.n
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at(np.zeros(self.n))
+    _is_least_at_origin: ClassVar[bool] = True
 
     def _value(self, x: Array) -> Array:
         return np.asarray((x * x).sum(axis=-1))
@@ -81,6 +72,7 @@ class Quadratic(AnyDimension):
     rotated: bool = True
 
     name: ClassVar[str] = "quadratic"
+    _is_least_at_origin: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,16 +102,6 @@ class Quadratic(AnyDimension):
         reflection = np.eye(self.n) - 2 * outer(u, u) / (u @ u)
         matrix = (reflection * curvatures) @ reflection
         return np.asarray((matrix + matrix.T) / 2)
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """From -2 to 2 along each variable."""
-        return ((-2.0, 2.0),) * self.n
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at(np.zeros(self.n))
 
     def _value(self, x: Array) -> Array:
         return np.asarray((x * self._gradient(x)).sum(axis=-1) / 2)
@@ -246,11 +228,7 @@ class StyblinskiTang(AnyDimension):
     """
 
     name: ClassVar[str] = "Styblinski-Tang"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """From -5 to 5 along each variable."""
-        return ((-5.0, 5.0),) * self.n
+    _half_width: ClassVar[float] = 5.0
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
@@ -304,16 +282,8 @@ class Rastrigin(AnyDimension):
     """
 
     name: ClassVar[str] = "Rastrigin"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """From -5.12 to 5.12 along each variable."""
-        return ((-5.12, 5.12),) * self.n
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at(np.zeros(self.n))
+    _half_width: ClassVar[float] = 5.12
+    _is_least_at_origin: ClassVar[bool] = True
 
     @property
     def local_minima(self) -> tuple[Stationary, ...]:
@@ -386,16 +356,8 @@ class Ackley(AnyDimension):
     """
 
     name: ClassVar[str] = "Ackley"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """From -5 to 5 along each variable."""
-        return ((-5.0, 5.0),) * self.n
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at(np.zeros(self.n))
+    _half_width: ClassVar[float] = 5.0
+    _is_least_at_origin: ClassVar[bool] = True
 
     def _value(self, x: Array) -> Array:
         radius = np.sqrt((x * x).mean(axis=-1))
@@ -440,16 +402,8 @@ class GaussianWell(AnyDimension):
     """
 
     name: ClassVar[str] = "Gaussian well"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """From -5 to 5 along each variable."""
-        return ((-5.0, 5.0),) * self.n
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at(np.zeros(self.n))
+    _half_width: ClassVar[float] = 5.0
+    _is_least_at_origin: ClassVar[bool] = True
 
     def _value(self, x: Array) -> Array:
         return np.asarray(-np.expm1(-(x * x).sum(axis=-1) / 2))

@@ -27,6 +27,11 @@ class Stationary(NamedTuple):
     value: float
 
 
+def _running_away() -> np.errstate:
+    """Return a context in which a descent may run away."""
+    return np.errstate(over="ignore", invalid="ignore")
+
+
 class Function:
     """A test function of n variables, with its derivatives and what is known of its landscape.
 
@@ -54,6 +59,9 @@ class Function:
     name: ClassVar[str]
     n: int
 
+    _half_width: ClassVar[float] = 2.0  # of the domain
+    _is_least_at_origin: ClassVar[bool] = False
+
     def __call__(self, x: ArrayLike, *further: ArrayLike) -> float | Array:
         """Return the value at one point, or the values at many.
 
@@ -73,7 +81,7 @@ class Function:
         TypeError, ValueError
             If the points don't hold real numbers, or have another number of variables.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # a descent may run away
+        with _running_away():
             value = self._value(self._points(x, further))
         return float(value) if np.ndim(value) == 0 else value
 
@@ -97,7 +105,7 @@ class Function:
             If the points don't hold real numbers, or have another number of variables.
         """
         points = self._points(x, further)
-        with np.errstate(over="ignore", invalid="ignore"):  # a descent may run away
+        with _running_away():
             return self._gradient(points).astype(points.dtype, copy=False)
 
     def hessian(self, x: ArrayLike, *further: ArrayLike) -> Array:
@@ -121,18 +129,18 @@ class Function:
             If the points don't hold real numbers, or have another number of variables.
         """
         points = self._points(x, further)
-        with np.errstate(over="ignore", invalid="ignore"):  # a descent may run away
+        with _running_away():
             return self._hessian(points).astype(points.dtype, copy=False)
 
     @property
     def domain(self) -> tuple[tuple[float, float], ...]:
         """For each variable the range that is worth drawing."""
-        raise NotImplementedError
+        return ((-self._half_width, self._half_width),) * self.n
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
         """The global minima."""
-        return ()
+        return self._at(np.zeros(self.n)) if self._is_least_at_origin else ()
 
     @property
     def local_minima(self) -> tuple[Stationary, ...]:

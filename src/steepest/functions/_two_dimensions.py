@@ -22,11 +22,7 @@ class Booth(Planar):
     """
 
     name: ClassVar[str] = "Booth"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The square from -10 to 10."""
-        return ((-10.0, 10.0), (-10.0, 10.0))
+    _half_width: ClassVar[float] = 10.0
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
@@ -55,11 +51,7 @@ class Beale(Planar):
     """
 
     name: ClassVar[str] = "Beale"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The square from -4.5 to 4.5."""
-        return ((-4.5, 4.5), (-4.5, 4.5))
+    _half_width: ClassVar[float] = 4.5
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
@@ -114,11 +106,7 @@ class Himmelblau(Planar):
     """
 
     name: ClassVar[str] = "Himmelblau"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The square from -5 to 5."""
-        return ((-5.0, 5.0), (-5.0, 5.0))
+    _half_width: ClassVar[float] = 5.0
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
@@ -163,16 +151,8 @@ class ThreeHumpCamel(Planar):
     """
 
     name: ClassVar[str] = "three-hump camel"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The rectangle from -2.5 to 2.5, where the three valleys are."""
-        return ((-2.5, 2.5), (-2.5, 2.5))
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at((0.0, 0.0))
+    _half_width: ClassVar[float] = 2.5
+    _is_least_at_origin: ClassVar[bool] = True
 
     @property
     def local_minima(self) -> tuple[Stationary, ...]:
@@ -211,11 +191,6 @@ class Saddle(Planar):
     name: ClassVar[str] = "saddle"
 
     @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The square from -2 to 2."""
-        return ((-2.0, 2.0), (-2.0, 2.0))
-
-    @property
     def saddles(self) -> tuple[Stationary, ...]:
         """The saddle at the origin."""
         return self._at((0.0, 0.0))
@@ -243,11 +218,6 @@ class DoubleWell(Planar):
     """
 
     name: ClassVar[str] = "double well"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The square from -2 to 2."""
-        return ((-2.0, 2.0), (-2.0, 2.0))
 
     @property
     def minima(self) -> tuple[Stationary, ...]:
@@ -282,11 +252,6 @@ class MonkeySaddle(Planar):
     """
 
     name: ClassVar[str] = "monkey saddle"
-
-    @property
-    def domain(self) -> tuple[tuple[float, float], ...]:
-        """The square from -2 to 2."""
-        return ((-2.0, 2.0), (-2.0, 2.0))
 
     @property
     def saddles(self) -> tuple[Stationary, ...]:
@@ -326,6 +291,7 @@ class Plateau(Planar):
     delta: float = 0.05
 
     name: ClassVar[str] = "plateau"
+    _is_least_at_origin: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "delta", check_number("delta", self.delta, above=0.0, finite=True))
@@ -334,11 +300,6 @@ class Plateau(Planar):
     def domain(self) -> tuple[tuple[float, float], ...]:
         """From -1.5 to 5 along x, from -2 to 2 along y."""
         return ((-1.5, 5.0), (-2.0, 2.0))
-
-    @property
-    def minima(self) -> tuple[Stationary, ...]:
-        """The minimum, 0 at the origin."""
-        return self._at((0.0, 0.0))
 
     def _height(self, x: Array, y: Array) -> Array:
         # The same polynomial in a form that doesn't cancel.

@@ -144,7 +144,7 @@ class RMSprop(Optimizer):
             raise ValueError(f'velocity must be "gradient" or "step", but is {self.velocity!r}')
 
     @property
-    def slots(self) -> tuple[str, ...]:
+    def rule_slots(self) -> tuple[str, ...]:
         """``"second_moment"``, and what centring and momentum need."""
         average = ("gradient_average",) if self.centered else ()
         velocity = ("velocity",) if self.momentum > 0 else ()

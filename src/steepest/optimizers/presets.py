@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from steepest.optimizers.adam import AdaBelief, Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from steepest.optimizers.adaptive import Adadelta, Adagrad, RMSprop
+from steepest.optimizers.averaging import EMA
 from steepest.optimizers.base import Optimizer
 from steepest.optimizers.momentum import SGD, Momentum
 from steepest.optimizers.prodigy import Prodigy
+from steepest.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optimizers.sign import Lion, Rprop
 from steepest.optimizers.step_length import PolyakStep
 
@@ -23,7 +26,10 @@ _REQUIRED = object()
 
 
 def preset(
-    library: Literal["torch", "keras", "optax", "sklearn"], name: str, /, **keywords: Any
+    library: Literal["torch", "keras", "optax", "sklearn", "schedulefree"],
+    name: str,
+    /,
+    **keywords: Any,
 ) -> Optimizer:
     """Return the optimizer that takes another library's steps.
 
@@ -31,8 +37,9 @@ def preset(
 
     Parameters
     ----------
-    library : {"torch", "keras", "optax", "sklearn"}
-        torch 2.13, Keras 3.15, optax 0.2.8, or the solvers of scikit-learn 1.9's multi-layer perceptrons.
+    library : {"torch", "keras", "optax", "sklearn", "schedulefree"}
+        torch 2.13, Keras 3.15, optax 0.2.8 (with the schedule-free two of ``optax.contrib``), the solvers of
+        scikit-learn 1.9's multi-layer perceptrons, or schedulefree 1.4, by the authors of that method.
     name : str
         As the library spells it, in upper or lower case: "RMSprop", "adamw".
     **keywords
@@ -54,6 +61,7 @@ def preset(
     -----
     torch's ``weight_decay`` is coupled, our ``l2``, unless it is AdamW's or ``decoupled_weight_decay=True``;
     Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone. optax's
+    Keras's ``use_ema=True`` is our ``average=EMA(ema_momentum)``. optax's
     ``rprop`` is missing: it applies each step one call late. torch's NAdam keeps the product of its momenta in
     its default dtype: with float32, and parameters of float64, it differs in the tenth digit. optax's prodigy is
     that of ``optax.contrib``; its polyak_sgd goes uphill where the loss is below ``f_min``, unless it is "sps+".
@@ -81,7 +89,10 @@ def preset(
     for key, value in given.items():
         if value is _REQUIRED:
             raise TypeError(f"{label} requires {key}")
-    return make(given)
+    optimizer = make(given)
+    if keywords.get("use_ema"):
+        optimizer = replace(optimizer, average=_keras_average(keywords))
+    return optimizer
 
 
 def _listed(names: Any) -> str:
@@ -239,6 +250,14 @@ def _keras_base(k: Keywords) -> Keywords:
     }
 
 
+def _keras_average(k: Keywords) -> EMA:
+    if k.get("ema_overwrite_frequency") is not None:
+        raise ValueError(
+            "ema_overwrite_frequency must be None here: the average is reported, and never overwrites the weights"
+        )
+    return EMA(k.get("ema_momentum", 0.99))
+
+
 def _keras_sgd(k: Keywords) -> Optimizer:
     if k["momentum"] == 0:
         return SGD(**_keras_base(k))
@@ -385,6 +404,19 @@ def _optax_polyak(k: Keywords) -> Optimizer:
     return PolyakStep(1 / scale, k["f_min"], scale**2 * k["max_learning_rate"], k["eps"] / scale**2)
 
 
+def _optax_schedule_free(k: Keywords) -> Keywords:
+    _only(k, "warmup_steps", None, "; optax's first step has the rate 0 and no weight")
+    _only(k, "state_dtype", None)
+    shared = {"learning_rate", "weight_lr_power"}
+    return {"weight_decay": k["weight_decay"] or 0.0, **{key: k[key] for key in shared}}
+
+
+_OPTAX_SCHEDULE_FREE: Keywords = {
+    "warmup_steps": None,
+    "b1": 0.9,
+    "weight_lr_power": 2.0,
+    "state_dtype": None,
+}
 _OPTAX_RATE: Keywords = {"learning_rate": _REQUIRED}
 _OPTAX_BETAS: Keywords = {**_OPTAX_RATE, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
 _OPTAX_ADAM: Keywords = {**_OPTAX_BETAS, "eps_root": 0.0, "nesterov": False}
@@ -448,6 +480,22 @@ _OPTAX: Table = {
         },
         _optax_prodigy,
     ),
+    "schedule_free_sgd": (
+        {"learning_rate": 1.0, "weight_decay": None, **_OPTAX_SCHEDULE_FREE},
+        lambda k: ScheduleFreeSGD(beta=k["b1"], **_optax_schedule_free(k)),
+    ),
+    "schedule_free_adamw": (
+        {
+            "learning_rate": 0.0025,
+            "b2": 0.999,
+            "eps": 1e-8,
+            "weight_decay": 0.0,
+            **_OPTAX_SCHEDULE_FREE,
+        },
+        lambda k: ScheduleFreeAdamW(
+            beta_1=k["b1"], beta_2=k["b2"], epsilon=k["eps"], **_optax_schedule_free(k)
+        ),
+    ),
 }
 
 # ---------------------------------------------------------------- scikit-learn
@@ -465,6 +513,33 @@ _SKLEARN: Table = {
     ),
 }
 
+# ---------------------------------------------------------------- schedulefree
+
+
+def _schedule_free(k: Keywords) -> Keywords:
+    shared = {"weight_decay", "warmup_steps", "r", "weight_lr_power"}
+    return {"learning_rate": k["lr"], **{key: k[key] for key in shared}}
+
+
+_SCHEDULE_FREE_KEYWORDS: Keywords = {
+    "weight_decay": 0,
+    "warmup_steps": 0,
+    "r": 0.0,
+    "weight_lr_power": 2.0,
+}
+_SCHEDULE_FREE: Table = {
+    "SGDScheduleFree": (
+        {"lr": 1.0, "momentum": 0.9, **_SCHEDULE_FREE_KEYWORDS},
+        lambda k: ScheduleFreeSGD(beta=k["momentum"], **_schedule_free(k)),
+    ),
+    "AdamWScheduleFree": (
+        {"lr": 0.0025, "betas": (0.9, 0.999), "eps": 1e-8, **_SCHEDULE_FREE_KEYWORDS},
+        lambda k: ScheduleFreeAdamW(
+            beta_1=k["betas"][0], beta_2=k["betas"][1], epsilon=k["eps"], **_schedule_free(k)
+        ),
+    ),
+}
+
 # library -> its optimizers; keywords that must have one value; keywords that do not change the numbers
 _LIBRARIES: dict[str, tuple[Table, Keywords, tuple[str, ...]]] = {
     "torch": (
@@ -475,10 +550,9 @@ _LIBRARIES: dict[str, tuple[Table, Keywords, tuple[str, ...]]] = {
     "keras": (
         _KERAS,
         {
-            "use_ema": False,
             "loss_scale_factor": None,
         },
-        ("name", "ema_momentum", "ema_overwrite_frequency"),
+        ("name", "use_ema", "ema_momentum", "ema_overwrite_frequency"),
     ),
     "optax": (
         _OPTAX,
@@ -486,4 +560,5 @@ _LIBRARIES: dict[str, tuple[Table, Keywords, tuple[str, ...]]] = {
         (),
     ),
     "sklearn": (_SKLEARN, {}, ()),
+    "schedulefree": (_SCHEDULE_FREE, {}, ("foreach",)),
 }

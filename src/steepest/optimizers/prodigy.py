@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from steepest._validate import check_flag, check_number
+from steepest.optimizers._whole_step import refuse
 from steepest.optimizers.base import Optimizer, Parameters, State, check_decay, check_size
 
 __all__ = ["Prodigy"]
@@ -75,7 +74,8 @@ class Prodigy(Optimizer):
     safeguard_warmup: bool = False
 
     _slots: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment", "weighted_sum", "start")
-    _scalars: ClassVar[tuple[str, ...]] = ("d", "d_max", "numerator")
+    _copies: ClassVar[tuple[str, ...]] = ("start",)
+    _whole_scalars: ClassVar[tuple[str, ...]] = ("d", "d_max", "numerator")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,12 +88,9 @@ class Prodigy(Optimizer):
         check_number("growth_rate", self.growth_rate, low=1.0)
         check_flag("bias_correction", self.bias_correction)
         check_flag("safeguard_warmup", self.safeguard_warmup)
+        refuse(self, "with Prodigy, whose estimate is of all parameters", "groups")
 
     def init(self, theta: Parameters) -> State:
         """Return the state before the first step: ``start`` is ``theta``, ``d`` is ``initial_d``."""
         state = super().init(theta)
-        if isinstance(theta, np.ndarray):
-            state["start"] = theta.copy()
-        else:
-            state["start"] = [part.copy() for part in theta]
         return {**state, "d": float(self.initial_d), "d_max": float(self.initial_d)}

@@ -96,6 +96,12 @@ class Rprop(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for number, group in enumerate(self.groups):
+            if group.learning_rate != 1:
+                raise ValueError(
+                    f"groups[{number}]: learning_rate must be 1, but is {group.learning_rate!r}: Rprop's is "
+                    "the first step size and no rate"
+                )
         check_number("shrink", self.shrink, above=0.0, below=1.0)
         check_number("grow", self.grow, above=1.0, finite=True)
         check_number("smallest", self.smallest, low=0.0, finite=True)

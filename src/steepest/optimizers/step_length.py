@@ -34,7 +34,8 @@ class PolyakStep(Optimizer):
     epsilon : float, default 0.0
         Against division by a small gradient.
     accumulate
-        See :class:`Optimizer`. ``l2``, ``weight_decay`` and clipping are refused: the length would not be theirs.
+        See :class:`Optimizer`. ``l2``, ``weight_decay``, clipping, averages and groups are refused: the
+        length would not be theirs.
 
     References
     ----------
@@ -52,7 +53,7 @@ class PolyakStep(Optimizer):
         check_number("f_min", self.f_min, finite=True)
         check_number("largest", self.largest, above=0.0)
         check_number("epsilon", self.epsilon, low=0.0, finite=True)
-        refuse(self, "with PolyakStep", "l2", "weight_decay", *CLIPS)
+        refuse(self, "with PolyakStep", "l2", "weight_decay", "average", "groups", *CLIPS)
 
     def step(
         self,
@@ -103,8 +104,8 @@ class BarzilaiBorwein(Optimizer):
 
     Notes
     -----
-    ``l2``, ``weight_decay``, clipping and ``accumulate`` are refused: curvature is that of the gradients as they
-    are.
+    ``l2``, ``weight_decay``, clipping, ``accumulate``, averages and groups are refused: curvature is that of the
+    gradients as they are.
 
     References
     ----------
@@ -119,7 +120,7 @@ class BarzilaiBorwein(Optimizer):
     largest: float = 1e10
 
     _slots: ClassVar[tuple[str, ...]] = ("last_point", "last_gradient")
-    _scalars: ClassVar[tuple[str, ...]] = ("step_length",)
+    _whole_scalars: ClassVar[tuple[str, ...]] = ("step_length",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,7 +128,7 @@ class BarzilaiBorwein(Optimizer):
         check_choice("form", self.form, ("long", "short", "alternating"))
         check_number("smallest", self.smallest, above=0.0, finite=True)
         check_number("largest", self.largest, low=float(self.smallest))
-        refuse(self, "with BarzilaiBorwein", "l2", "weight_decay", *CLIPS)
+        refuse(self, "with BarzilaiBorwein", "l2", "weight_decay", "average", "groups", *CLIPS)
         if self.accumulate != 1:
             raise ValueError(
                 f"accumulate must be 1 with BarzilaiBorwein, but is {self.accumulate!r}"

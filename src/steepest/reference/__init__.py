@@ -4,7 +4,7 @@ Each function has the name, arguments and meaning of its twin in `steepest.kerne
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
 To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`, `prediction`,
-`whole_gradient`, `optimizers`, `proximal`, `random`, `descent`.
+`whole_gradient`, `optimizers`, `proximal`, `neurons`, `random`, `descent`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from .network import (
     relu_network_input_gradient,
     relu_network_loss_gradient,
 )
+from .neurons import group_soft_threshold, least_group_subgradient, limit_norms
 from .optimizers import optimizer_step
 from .polynomial import (
     basis_matrix,
@@ -65,7 +66,10 @@ __all__ = [
     "descend",
     "dropout_mask",
     "dropout_network_loss_gradient",
+    "group_soft_threshold",
+    "least_group_subgradient",
     "least_subgradient",
+    "limit_norms",
     "linear_loss_gradient",
     "linear_predict",
     "log_softmax",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._support import Array
 from .optimizers import optimizer_step
 from .random import permutation
+from .whole_gradient import CLIPS
 
 Parameters: TypeAlias = "Array | list[Array] | tuple[Array, ...]"
 Rows: TypeAlias = NDArray[np.int64]
@@ -56,8 +57,9 @@ def descend(
     Returns
     -------
     dict
-        "theta", where the descent ended, and one entry for each epoch of
-        "loss", mean over the rows, each batch measured just before its step;
+        "theta", where the descent ended, as the optimizer reports it, and one entry for each epoch of
+        "loss", mean over the rows, each batch measured just before its step, with the penalty
+        l2/2 ||theta||^2 of the optimizer;
         "gradient_norm", 2-norm of the last batch's gradient, before its step;
         "learning_rate", of the epoch's last step.
     """
@@ -70,7 +72,10 @@ def descend(
         for group in _groups(
             list(batches(n_rows, batch_size, shuffle, seed, epoch)), optimizer.accumulate
         ):
-            batch_loss, gradient = _mean_over(group, theta, loss_gradient)
+            plain = _mean_over(group, theta, loss_gradient)
+            batch_loss, penalised = _penalised(plain, theta, optimizer.l2)
+            # A clip comes before the l2, which is the step's then.
+            gradient = plain[1] if _clips(optimizer) else penalised
             losses.append(batch_loss)
             time = {
                 "step": state["step"],
@@ -80,13 +85,14 @@ def descend(
             sizes.append(sum(map(_size, group)))
             scheduled = _scheduled(optimizer, schedule, time)
             rate = scheduled.pop("learning_rate", float(optimizer.learning_rate))
-            stepped = replace(optimizer, **scheduled, accumulate=1)
+            l2 = optimizer.l2 if _clips(optimizer) else 0.0
+            stepped = replace(optimizer, **{"l2": l2, "accumulate": 1, **scheduled})
             optimizer_step(stepped, theta, gradient, state, rate, batch_loss)
         loss[epoch] = np.average(losses, weights=sizes)
-        gradient_norm[epoch] = _norm(gradient)
+        gradient_norm[epoch] = _norm(penalised)
         learning_rate[epoch] = rate
     return {
-        "theta": theta,
+        "theta": optimizer.reported(theta, state),
         "loss": loss,
         "gradient_norm": gradient_norm,
         "learning_rate": learning_rate,
@@ -163,6 +169,21 @@ def _mean_over(group: list[Rows | None], theta: Any, loss_gradient: Any) -> tupl
     else:
         mean = sum(share * part for share, part in zip(shares, gradients, strict=True))
     return loss, mean
+
+
+def _clips(optimizer: Any) -> bool:
+    return any(getattr(optimizer, name) is not None for name in CLIPS)
+
+
+def _penalised(loss_gradient: tuple[float, Any], theta: Parameters, l2: float) -> tuple[float, Any]:
+    """Return loss and gradient with those of l2/2 ||theta||^2."""
+    loss, gradient = loss_gradient
+    if l2 == 0.0:
+        return loss, gradient
+    loss += 0.5 * l2 * _norm(theta) ** 2
+    if isinstance(theta, (list, tuple)):
+        return loss, [g + l2 * part for g, part in zip(gradient, theta, strict=True)]
+    return loss, gradient + l2 * theta
 
 
 def _norm(gradient: Parameters) -> float:

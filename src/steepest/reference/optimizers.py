@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._support import Array, choose
+from .two_points import schedule_free_share, two_point_rules
 from .whole_gradient import (
     barzilai_borwein_length,
     clip_gradient,
@@ -34,7 +35,7 @@ def optimizer_step(
     optimizer : any of steepest.optimizers
         Told apart by the name of its class.
     theta : floating array, or list of them
-        The parameters.
+        The parameters; with ``optimizer.groups`` a list, the weights and the biases of each layer by turns.
     gradient : same shapes as `theta`
         The gradient at `theta`; it is not changed.
     state : dict
@@ -51,7 +52,7 @@ def optimizer_step(
         If the optimizer's class is none of them.
     """
     kind = type(optimizer).__name__
-    rule = choose(_RULES, "optimizer", kind)
+    choose(_NAMES, "optimizer", kind)
     rate = float(optimizer.learning_rate if learning_rate is None else learning_rate)
     xs, gradients = _as_list(theta), _as_list(gradient)
     if optimizer.accumulate > 1:
@@ -74,13 +75,48 @@ def optimizer_step(
     gradients = clip_gradient(optimizer, gradients)
     if kind == "Prodigy":
         prodigy_step(optimizer, rate, xs, gradients, state)
+        if optimizer.average is not None:
+            for x, mean in zip(xs, _as_list(state["average"]), strict=True):
+                mean += optimizer.average.weight(state["step"]) * (x - mean)
         return
-    slots_of = [_as_list(state[slot]) for slot in optimizer.slots]
-    for x, g, *slots in zip(xs, gradients, *slots_of, strict=True):
-        g_penalised = g + optimizer.l2 * x if optimizer.l2 != 0 else g
-        if optimizer.weight_decay != 0:
-            x -= rate * optimizer.weight_decay * x  # decoupled: no moment sees it
-        rule(optimizer, rate, state["step"], x, g_penalised, *slots)
+    share = schedule_free_share(optimizer, rate, state)
+    parts = [xs, gradients, *(state[slot] for slot in optimizer.slots)]
+    arrays = list(zip(*map(_as_list, parts), strict=True))
+    for (x, g, *slots), (factor, l2, decay) in zip(
+        arrays, _settings(optimizer, len(arrays)), strict=True
+    ):
+        g_penalised = g + l2 * x if l2 != 0 else g
+        mean = slots.pop() if optimizer.average is not None else None
+        two_points = two_point_rules(optimizer)
+        if two_points is not None:  # the decay is part of the rule
+            two_points(
+                optimizer, factor * rate, decay, share, state["step"], x, g_penalised, *slots
+            )
+        else:
+            if decay != 0:
+                x -= factor * rate * decay * x  # decoupled: no moment sees it
+            _RULES[type(optimizer).__name__](
+                optimizer, factor * rate, state["step"], x, g_penalised, *slots
+            )
+        if mean is not None:
+            mean += optimizer.average.weight(state["step"]) * (x - mean)
+
+
+def _settings(optimizer: Any, count: int) -> list[tuple[float, float, float]]:
+    """Return the factor of the rate and the two decays of each of the arrays."""
+    settings = [(1.0, optimizer.l2, optimizer.weight_decay) for _ in range(count)]
+    for group in optimizer.groups:
+        layers = range(count // 2) if group.layers is None else np.atleast_1d(group.layers)
+        for layer in layers:
+            for i, kind in enumerate(("weights", "biases")):
+                if group.kind in (None, kind):
+                    at = 2 * (int(layer) % (count // 2)) + i
+                    own = (group.l2, group.weight_decay)
+                    l2, decay = (
+                        b if a is None else a for a, b in zip(own, settings[at][1:], strict=True)
+                    )
+                    settings[at] = (group.learning_rate, l2, decay)
+    return settings
 
 
 def _sgd(optimizer: Any, rate: float, step: int, x: Array, g: Array) -> None:
@@ -234,6 +270,9 @@ _RULES: dict[str, Callable[..., None]] = {
     "BarzilaiBorwein": _barzilai_borwein,
     "Prodigy": _sgd,  # which prodigy_step does
 }
+
+
+_NAMES = {**_RULES, "ScheduleFreeSGD": None, "ScheduleFreeAdamW": None}
 
 
 def unit_step(optimizer: Any, rate: float, state: dict[str, Any], part: int) -> Any:
