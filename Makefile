@@ -1,10 +1,12 @@
 # Everything runs in virtual environments that make creates; nothing else needs setting up.
 #
 #   make demo       train on digits and diabetes beside scikit-learn, print the table, write pictures to demo/
+#   make pictures   what gradient descent looks like, on real runs: to demo/, and README's to benchmarks/results/
 #   make nist       correct digits on NIST's certified regressions
 #   make test       lint, types, format, and the whole test suite on every instruction set of this CPU
 #   make bench      measured beside NumPy and Cython (bench-loops), and beside torch, JAX and scikit-learn
 #                   (bench-peers: writes tables and pictures, and README's block of them); verified first
+#   make bench-minimize  steps a second of minimize on compiled functions, beside Python's and SciPy's
 #   make parity     200 steps of every preset beside torch, Keras, optax, schedulefree and scikit-learn, and masks
 #                   beside torch, live
 #   make sanitize   the tests of compiled code under ASan + UBSan, and the threaded ones under TSan
@@ -18,7 +20,8 @@ SOURCES := $(shell find csrc -type f) CMakeLists.txt pyproject.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export CMAKE_BUILD_PARALLEL_LEVEL ?= 2
 
-.PHONY: demo nist test lint check bench bench-loops bench-peers bench-smoke parity sanitize dist format clean
+.PHONY: demo pictures nist test lint check bench bench-loops bench-peers bench-minimize bench-smoke parity sanitize \
+	dist format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +43,9 @@ demo: $(VENV)/.installed
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/bases.py
 
+pictures: $(VENV)/.installed
+	$(BIN)/python benchmarks/pictures.py
+
 nist: $(VENV)/.installed
 	$(BIN)/python benchmarks/certified.py
 
@@ -58,6 +64,7 @@ test: lint check bench-smoke
 bench-smoke: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-disable -q
 	$(BIN)/python benchmarks/peers --smoke
+	$(BIN)/python benchmarks/compiled.py --smoke
 
 # The peers are heavy, and only make bench needs them.
 $(VENV)/.peers: pyproject.toml $(VENV)/.tools
@@ -69,6 +76,9 @@ bench: bench-loops bench-peers
 # PARTS="training sweep" measures only these again; the others' numbers are kept.
 bench-peers: $(VENV)/.installed $(VENV)/.peers
 	$(BIN)/python benchmarks/peers $(PARTS)
+
+bench-minimize: $(VENV)/.installed
+	$(BIN)/python benchmarks/compiled.py
 
 bench-loops: $(VENV)/.installed
 	$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only \

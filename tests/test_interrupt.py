@@ -40,6 +40,8 @@ class CtrlC:
             "polynomial_descent",
             "moments_descent",
             "minimize",
+            "minimize_many",
+            "minimize_in_lockstep",
         }
         core = _native.core
         watch = self
@@ -304,6 +306,58 @@ def test_minimize_with_callback_and_numerical_gradient(ctrl_c):
     assert result.status == "interrupted"
     assert np.isfinite(result.x).all()
     assert steps[-1] <= result.n_steps + 1
+
+
+@pytest.mark.parametrize("n", [2, 100_000])
+def test_minimize_compiled(ctrl_c, n):
+    def call():
+        return st.minimize(
+            st.functions.Sphere(n), np.ones(n), None, SLOW, max_steps=ENDLESS, record_every=1000
+        )
+
+    result = ctrl_c.interrupts(call).partial_result
+    assert result.status == "interrupted"
+    assert result.n_steps > 10
+    assert result.history["step"][-1] == result.n_steps
+    np.testing.assert_allclose(result.fun, st.functions.Sphere(n)(result.x))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("endless", ["first", "last", "all"])
+def test_minimize_many_compiled(ctrl_c, n_threads, endless):
+    """Whoever works on what has no end: the calling thread, or one of the pool."""
+    starts = np.zeros((5, 2))
+    starts[{"first": slice(0, 1), "last": slice(4, 5), "all": slice(None)}[endless]] = 1.0
+
+    def call():
+        return st.minimize_many(
+            st.functions.Sphere(), starts, None, SLOW, max_steps=ENDLESS, n_threads=n_threads
+        )
+
+    result = ctrl_c.interrupts(call).partial_result
+    assert np.isfinite(result.x).all()
+    assert set(result.status) <= {"converged", "interrupted"}
+    if endless == "last":
+        np.testing.assert_array_equal(result.converged, [True] * 4 + [False])
+        assert result.n_steps[4] > 10
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+def test_minimize_many_in_python(ctrl_c, vectorized):
+    def call():
+        return st.minimize_many(
+            lambda x: np.sum(x * x, axis=-1),
+            np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]),
+            lambda x: 2 * x,
+            SLOW,
+            max_steps=ENDLESS,
+            vectorized=vectorized,
+        )
+
+    result = ctrl_c.interrupts(call).partial_result
+    assert result.status.tolist() == ["converged", "interrupted", "interrupted"]
+    assert result.n_steps[1] > 10
+    assert (result.n_steps[2] > 10) == vectorized
 
 
 # ---------------------------------------------------------------- after an interruption

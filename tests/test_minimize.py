@@ -35,7 +35,7 @@ OPTIMIZERS = [
     st.Lion(0.01, weight_decay=0.1),
     st.Rprop(0.01),
 ]
-HISTORY = {"loss", "gradient_norm", "learning_rate", "seconds"}
+HISTORY = {"step", "loss", "gradient_norm", "learning_rate", "seconds"}
 
 
 def bowl(x):
@@ -74,9 +74,10 @@ def assert_complete(result, fun, grad, x0, *, points=None):
     points = result.n_steps + 1 if points is None else points
     for name, column in result.history.items():
         assert column.shape == (points,), name
-        assert column.dtype == np.float64, name
+        assert column.dtype == (np.int64 if name == "step" else np.float64), name
         assert np.isfinite(column).all(), name
     assert (np.diff(result.history["seconds"]) >= 0).all()
+    np.testing.assert_array_equal(result.history["step"], np.arange(points))
     if result.path is not None:
         assert result.path.shape == (points, np.size(x0))
         for loss, x in zip(result.history["loss"], result.path, strict=True):

@@ -153,6 +153,9 @@ def test_the_names_of_the_design():
         "MLPRegressor",
         "MLPClassifier",
         "minimize",
+        "minimize_many",
+        "CompiledFunction",
+        "lr_find",
         "SGD",
         "Momentum",
         "Adam",
@@ -164,6 +167,8 @@ def test_the_names_of_the_design():
         "reference",
         "calculus",
         "plot",
+        "landscape",
+        "recording",
         "instruction_set",
         "available_instruction_sets",
         "use_instruction_set",
@@ -373,7 +378,7 @@ def test_everything_public_has_a_docstring(name, thing):
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_the_examples_in_docstrings(module):
-    if module.__name__ == "steepest.plot":
+    if module.__name__.startswith("steepest.plot"):
         matplotlib = pytest.importorskip("matplotlib")
         matplotlib.use("agg")
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

@@ -21,7 +21,7 @@ PACKAGE = Path(steepest.__file__).parent
 STUB_TYPES = {
     "dict": {"_Config"},
     "list": {"_Arrays", "list"},
-    "tuple": {"_Data"},
+    "tuple": {"_Data", "_CompiledFunction"},
     "str": {"str"},
     "bool": {"bool"},
     "SupportsInt": {"int"},

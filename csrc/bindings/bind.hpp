@@ -14,6 +14,7 @@ void bind_optimizers(py::module_& m);
 void bind_random(py::module_& m);
 void bind_moments(py::module_&);
 void bind_descent(py::module_& m);
+void bind_minimize(py::module_& m);
 void bind_threads(py::module_& m);
 
 }  // namespace steepest::STEEPEST_ISA

@@ -3,6 +3,7 @@
 // the others, which are small, are written once, at the end.
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
+#include "bindings/flat_slots.hpp"
 #include "bindings/listener.hpp"
 #include "bindings/network_arguments.hpp"
 #include "bindings/network_masks.hpp"
@@ -13,11 +14,6 @@
 namespace steepest::STEEPEST_ISA {
 
 namespace {
-
-template <class T>
-py::array_t<T> copy_of(const T* values, Index n) {
-    return py::array_t<T>(n, values);
-}
 
 // Runs the descent without the GIL; signals and callbacks take it back for a moment. What they raise ends the
 // descent cleanly and comes back under "exception". `parameters` copies theta into what Python may have of
@@ -32,12 +28,6 @@ DescentResult run(Objective& objective, const DescentConfig& config, Interrupt& 
     listener.connect(hooks);
     py::gil_scoped_release release;
     return Descent<Objective>(objective, config, interrupt, hooks, theta, gradient, slots).run();
-}
-
-py::dict finished(const DescentResult& result, const CaughtError& caught) {
-    py::dict d = result_dict(result);
-    d["exception"] = caught.error();
-    return d;
 }
 
 // A network's parameters and the optimizer's slots, in flat vectors while the descent runs.
@@ -183,42 +173,6 @@ py::dict network_descent(const ParameterArrays& parameters, const py::object& sl
     return result;
 }
 
-// Slots of one flat array each, copied in and out; objectives may read `slack` more entries.
-template <class T>
-struct FlatSlots {
-    std::vector<T> values[OptimizerConfig::max_slots];
-    T* pointers[OptimizerConfig::max_slots] = {};
-    Index size;
-    int reported_slot;  // -1: the parameters themselves are reported
-
-    FlatSlots(const py::list& arrays, const OptimizerConfig& optimizer, Index n, Index slack = 0)
-        : size(n), reported_slot(optimizer.reports_last_slot() ? optimizer.slots() - 1 : -1) {
-        if (static_cast<int>(arrays.size()) != optimizer.slots())
-            throw std::invalid_argument("the state does not fit the optimizer");
-        for (std::size_t s = 0; s < arrays.size(); ++s) {
-            if (!is_array_of<T>(arrays[s]) || as_array(arrays[s]).size() != size)
-                throw std::invalid_argument("the state does not fit the parameters");
-            values[s].assign(data<T>(arrays[s]), data<T>(arrays[s]) + size);
-            values[s].resize(static_cast<std::size_t>(size + slack));
-            pointers[s] = values[s].data();
-        }
-    }
-    void write_back(const py::list& arrays) const {
-        for (std::size_t s = 0; s < arrays.size(); ++s)
-            std::memcpy(writable_data<T>(arrays[s]), values[s].data(), bytes());
-    }
-    // The parameters that are reported, when those at `stepped` are stepped.
-    const T* reported(const std::vector<T>& stepped) const {
-        return reported_slot < 0 ? stepped.data() : pointers[reported_slot];
-    }
-    void write_reported(const std::vector<T>& stepped, const py::object& theta) const {
-        std::memcpy(writable_data<T>(theta), reported(stepped), bytes());
-    }
-
-  private:
-    std::size_t bytes() const { return static_cast<std::size_t>(size) * sizeof(T); }
-};
-
 template <class T>
 py::dict polynomial_descent(const py::object& theta, const py::list& slot_arrays, const py::tuple& training,
                             const py::object& validation, const py::object& recurrence, double l1, double l2,
@@ -291,84 +245,6 @@ py::dict moments_descent(const py::object& theta, const py::list& slot_arrays, c
     return finished(result, caught);
 }
 
-// J: R^m -> R by a Python function x -> (value, gradient). The GIL is held: there is nothing to do without
-// it.
-template <class T>
-class PythonObjective {
-  public:
-    using Scalar = T;
-
-    PythonObjective(py::object function, Index size, Interrupt& interrupt, CaughtError& caught)
-        : function_(std::move(function)), size_(size), interrupt_(interrupt), caught_(caught) {}
-
-    Index size() const { return size_; }
-    Index n_rows() const { return 0; }
-    template <class F>
-    void for_weights(F&& f) const {
-        f(Index{0}, size_, T(0));
-    }
-    void add_l2(const std::vector<double>& l2) { l2_ += l2.front(); }
-
-    double loss_gradient(Rows, const T* theta, T* gradient) {
-        double value = 0;
-        caught_.guard([&] {
-            py::array_t<T> x(size_);  // a fresh one, which the function may keep
-            std::memcpy(x.mutable_data(), theta, static_cast<std::size_t>(size_) * sizeof(T));
-            const auto pair = function_(x).template cast<py::tuple>();
-            value = pair[0].template cast<double>();
-            if (!is_array_of<T>(pair[1]) || as_array(pair[1]).size() != size_)
-                throw std::invalid_argument("the gradient does not fit x");
-            std::memcpy(gradient, data<T>(pair[1]), static_cast<std::size_t>(size_) * sizeof(T));
-            return false;
-        });
-        if (caught_.raised()) interrupt_.stop();
-        if (l2_ == 0) return value;
-        for (Index i = 0; i < size_; ++i) gradient[i] = std::fma(static_cast<T>(l2_), theta[i], gradient[i]);
-        return value + 0.5 * l2_ * sum_of_squares(theta, size_);
-    }
-
-  private:
-    py::object function_;
-    Index size_;
-    double l2_ = 0;
-    Interrupt& interrupt_;
-    CaughtError& caught_;
-};
-
-// on_record(record, x, gradient); the path holds the point of every record, one after the other.
-template <class T>
-py::dict minimize(const py::object& function, const py::object& theta, const py::list& slot_arrays,
-                  const DescentConfig& config, const py::object& on_record, bool record_path) {
-    const Index size = as_array(theta).size();
-    std::vector<T> at(data<T>(theta), data<T>(theta) + size), gradient(at.size()), path;
-    FlatSlots<T> slots(slot_arrays, config.optimizer, size);
-    CaughtError caught;
-    Interrupt interrupt([&] { return caught.guard(check_signals); });
-    PythonObjective<T> objective(function, size, interrupt, caught);
-    DescentHooks<T> hooks;
-    if (record_path || !on_record.is_none())
-        hooks.on_record = [&](const Record& record, const T* x, const T* g) {
-            if (record_path) path.insert(path.end(), x, x + size);
-            if (on_record.is_none()) return false;
-            const bool stop = caught.guard([&] {
-                return py::bool_(on_record(record_tuple(record), copy_of(x, size), copy_of(g, size)))
-                    .cast<bool>();
-            });
-            if (caught.raised()) interrupt.stop();
-            return stop;
-        };
-    const DescentResult result = Descent<PythonObjective<T>>(objective, config, interrupt, hooks, at.data(),
-                                                             gradient.data(), slots.pointers)
-                                     .run();
-    slots.write_reported(at, theta);
-    slots.write_back(slot_arrays);
-    py::dict d = finished(result, caught);
-    d["gradient"] = copy_of(gradient.data(), size);
-    if (slots.reported_slot >= 0) d["stepped"] = copy_of(at.data(), size);
-    if (record_path) d["path"] = copy_of(path.data(), static_cast<Index>(path.size()));
-    return d;
-}
-
 NetworkConfig network_config(const py::dict& d, std::size_t n_hidden) {
     NetworkConfig c;
     c.hidden = hidden_activations(d["hidden"], n_hidden);
@@ -418,15 +294,6 @@ void bind_descent(py::module_& m) {
                                 const Moments* validation, double l1, double l2, py::dict config,
                                 py::object on_record) {
         return moments_descent(theta, slots, moments, validation, l1, l2, descent_config(config), on_record);
-    });
-    m.def("minimize", [](py::object function, py::object theta, py::list slots, py::dict config,
-                         py::object on_record, bool record_path) {
-        const DescentConfig c = descent_config(config);
-        return with_scalar_type(
-            [&](auto t) -> py::object {
-                return minimize<decltype(t)>(function, theta, slots, c, on_record, record_path);
-            },
-            theta);
     });
 }
 

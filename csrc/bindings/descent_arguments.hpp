@@ -153,6 +153,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     if (d.contains("twister")) c.twister = twister_state(d["twister"]);
     read(d, "shuffle_anew", c.shuffle_anew);
     read(d, "by_points", c.by_points);
+    read(d, "record_every", c.record_every);
     read(d, "restore_best", c.restore_best);
     read(d, "n_rows", c.rows_per_epoch);
     read(d, "first_epoch", c.first_epoch);
@@ -163,6 +164,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     read(d, "base_rate", c.base_rate);
     read(d, "n_threads", c.n_threads);
     if (d.contains("scalars")) read_scalars(d["scalars"].cast<py::list>(), c.scalars);
+    read(d, "each_step", c.each_step);
     return c;
 }
 
@@ -175,8 +177,8 @@ inline py::dict history_dict(const std::vector<Record>& history) {
     const auto n = static_cast<py::ssize_t>(history.size());
     auto column = [&](double Record::* field) {
         py::array_t<double> values(n);
-        for (py::ssize_t i = 0; i < n; ++i)
-            values.mutable_at(i) = history[static_cast<std::size_t>(i)].*field;
+        double* value = values.mutable_data();
+        for (const Record& record : history) *value++ = record.*field;
         return values;
     };
     py::dict d;
@@ -204,6 +206,7 @@ inline py::dict result_dict(const DescentResult& r) {
     d["schedule_free"] = py::make_tuple(r.schedule_free_weights.sum, r.schedule_free_weights.largest_rate);
     if (r.twister) d["twister"] = twister_tuple(*r.twister);
     d["gradient_is_current"] = r.gradient_is_current;
+    d["loss"] = r.last.loss;
     d["history"] = history_dict(r.history);
     return d;
 }

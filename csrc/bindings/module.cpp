@@ -39,6 +39,7 @@ static void bind_all(py::module_& m) {
     bind_random(m);
     bind_moments(m);
     bind_descent(m);
+    bind_minimize(m);
     bind_threads(m);
 }
 

@@ -60,6 +60,7 @@ struct DescentConfig {
     std::optional<MersenneTwister::State> twister;  // shuffles in place of the seed
     bool shuffle_anew = false;                      // in each epoch the rows, not the order before
     bool by_points = true;
+    Index record_every = 1;     // by points, so many steps lie between two that are recorded; 0: none is
     bool restore_best = false;  // end with the best parameters seen, if any beat `best`, not the last
     Index rows_per_epoch = 0;   // for schedules by the sample
     Index first_epoch = 0;      // counters go on from an earlier run
@@ -69,6 +70,7 @@ struct DescentConfig {
     double base_rate = 0;  // the optimizer's learning rate, or what exhausted patience has left of it
     double scalars[OptimizerConfig::max_scalars] = {};  // of the optimizer's state
     int n_threads = 1;                                  // wanted; results do not depend on it
+    bool each_step = false;  // by epochs: a record for each step, of its batch alone
 };
 
 struct Record {
@@ -95,7 +97,8 @@ struct DescentResult {
     PlateauState plateau;
     ScheduleFreeWeights schedule_free_weights;
     std::optional<MersenneTwister::State> twister;
-    bool gradient_is_current = false;  // the gradient is that of the returned parameters
+    bool gradient_is_current = false;  // the gradient is that of the returned parameters, and `last` too
+    Record last;                       // recorded or not
     std::vector<Record> history;
 };
 
@@ -137,6 +140,18 @@ class Descent {
     DescentResult run() {
         while (run_epoch()) {
         }
+        return finish();
+    }
+
+    // What is reported, by now.
+    const T* reported() const { return reported_; }
+
+    // One point, in a descent by points; false when the descent is over.
+    bool advance() { return run_epoch(); }
+
+    // After the last point.
+    DescentResult finish() {
+        if (config_.by_points && result_.gradient_is_current && !last_is_recorded_) record_last();
         result_.n_steps = step_;
         result_.n_epochs = epoch_;
         result_.best = patience_.best();
@@ -157,7 +172,9 @@ class Descent {
     std::size_t bytes() const { return static_cast<std::size_t>(objective_.size()) * sizeof(T); }
     // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
     // is.
-    bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
+    bool best_is_at_start() const {
+        return !config_.by_points && !config_.each_step && config_.stop.monitor == Monitor::loss;
+    }
     void copy_reported(Buffer<T>& to) const { std::memcpy(to.data(), reported_, bytes()); }
 
     // Where the first epoch starts is the best so far, and is kept already.
@@ -174,6 +191,7 @@ class Descent {
     }
 
     void forget_best() {
+        known_loss_.reset();
         patience_.resume(__builtin_inf(), 0);
         result_.best_epoch = -1;
         copy_reported(best_);
@@ -211,7 +229,8 @@ class Descent {
                 if (interrupt_.stopped()) return end(Status::interrupted);
             }
             const Rows rows = batches_.batch(b);
-            const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
+            const bool last =
+                b + 1 == count || config_.each_step || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
             double rate = learning_rate();
             const bool is_known = known_loss_.has_value();
@@ -232,6 +251,7 @@ class Descent {
                 if (!take_step(rows, loss, rate)) [[unlikely]]
                     return end(interrupt_.stopped() ? Status::interrupted : Status::line_search);
                 step_taken(rate);
+                result_.gradient_is_current = false;
                 continue;
             }
             if (!is_stuck_) step_taken(rate);
@@ -239,7 +259,7 @@ class Descent {
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
             if (late) return close_epoch(mean, rate) && close(Status::max_seconds);
-            if (last && b + 1 < count) {
+            if (b + 1 < count && stop.max_steps >= 0 && step_ >= stop.max_steps) {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
             if (last && !close_epoch(mean, rate)) return false;
@@ -426,7 +446,8 @@ class Descent {
         if (!found) return false;
         known_loss_ = found->loss;
         rate = found->length;
-        if (config_.by_points) result_.history.back().learning_rate = rate;
+        result_.last.learning_rate = rate;
+        if (config_.by_points && last_is_recorded_) result_.history.back().learning_rate = rate;
         return true;
     }
 
@@ -467,9 +488,11 @@ class Descent {
             hooks_.validate(reported_, record);
             if (interrupt_.stopped()) return end(Status::interrupted);
         }
-        record.seconds = interrupt_.seconds();
-        result_.history.push_back(record);
+        record.seconds = config_.by_points ? interrupt_.look() : interrupt_.seconds();
+        result_.last = record;
         result_.gradient_is_current = config_.by_points;
+        last_is_recorded_ = is_recorded();
+        if (last_is_recorded_) result_.history.push_back(record);
 
         patience_.observe(monitored(record, mean));
         const bool on_plateau = plateau_.active() && plateau_.observe(monitored_by_plateau(record));
@@ -478,7 +501,8 @@ class Descent {
             result_.best_epoch = record.epoch;
         }
         // A callback sees every record, the last one too.
-        const bool asked_to_stop = hooks_.on_record && hooks_.on_record(record, reported_, gradient_);
+        const bool asked_to_stop =
+            last_is_recorded_ && hooks_.on_record && hooks_.on_record(record, reported_, gradient_);
         if (interrupt_.stopped()) return close(Status::interrupted);
         if (record.gradient_norm <= config_.stop.gradient_tolerance) return close(Status::converged);
         if (asked_to_stop) return close(Status::callback);
@@ -490,12 +514,21 @@ class Descent {
         }
         if (on_plateau) base_rate_ = plateau_.lowered(base_rate_, config_.optimizer.learning_rate);
         if (record.seconds > config_.stop.max_seconds) return close(Status::max_seconds);
-        if (config_.by_points && interrupt_.tick(100.0 + 2.0 * static_cast<double>(objective_.size())))
-            return close(Status::interrupted);
         if (hooks_.reshape && hooks_.reshape(record.epoch + 1)) forget_best();
         if (interrupt_.stopped()) return close(Status::interrupted);
         mean = EpochMean{};
         return true;
+    }
+
+    bool is_recorded() const {
+        const Index every = config_.record_every;
+        return !config_.by_points || every == 1 || (every > 1 && step_ % every == 0);
+    }
+    // The point that the descent ended at is recorded in any case.
+    void record_last() {
+        if (config_.record_every == 0) return;
+        result_.history.push_back(result_.last);
+        if (hooks_.on_record) hooks_.on_record(result_.last, reported_, gradient_);
     }
 
     // By epochs, the epoch that was just recorded counts as done.
@@ -548,6 +581,7 @@ class Descent {
     Batches batches_;
     Buffer<T> best_, epoch_start_;
     DescentResult result_;
+    bool last_is_recorded_ = false;
     Index step_ = 0, epoch_ = 0;
     Index sample_ = 0;  // rows seen before the step, those of earlier descents too
     double base_rate_;

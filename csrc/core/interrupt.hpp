@@ -20,15 +20,19 @@ class Interrupt {
     // Work is counted in multiply-adds, roughly. True: stop as soon as it can be done cleanly.
     bool tick(double work) {
         pending_ += work;
-        if (pending_ < work_between_clocks) return stopped_;
+        if (pending_ >= work_between_clocks) look();
+        return stopped_;
+    }
+
+    // Looks at the clock, and polls if it is time to: the seconds since the start.
+    double look() {
         pending_ = 0;
         const auto now = Clock::now();
         if (!stopped_ && poll_ && now - last_poll_ >= std::chrono::milliseconds(20)) {
             stopped_ = poll_();
             last_poll_ = Clock::now();
         }
-        seconds_ = std::chrono::duration<double>(now - start_).count();
-        return stopped_;
+        return seconds_ = std::chrono::duration<double>(now - start_).count();
     }
 
     void stop() { stopped_ = true; }

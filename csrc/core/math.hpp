@@ -190,9 +190,9 @@ inline double log(double x) {
                fma(static_cast<double>(exponent), C::ln2_low, series));
 }
 
-// cos(pi u) for u in [0, 1]: reflected to |u| <= 1/2 from the middle, then Taylor's series of the sine.
-inline double cos_pi(double u) {
-    double y = 3.14159265358979323846 * (0.5 - u);  // cos(pi u) = sin(pi/2 - pi u)
+// sin(pi u) for |u| <= 1/2, by Taylor's series.
+inline double sin_pi(double u) {
+    double y = 3.14159265358979323846 * u;
     double square = y * y, series = 0.0;
     constexpr double inverse_factorial[12] = {1.0 / 6.0,
                                               1.0 / 120.0,
@@ -208,6 +208,11 @@ inline double cos_pi(double u) {
                                               1.0 / 15511210043330985984000000.0};
     for (int k = 11; k >= 0; --k) series = fma(series, -square, inverse_factorial[k]);
     return fma(-square * y, series, y);
+}
+
+// cos(pi u) for u in [0, 1].
+inline double cos_pi(double u) {
+    return sin_pi(0.5 - u);
 }
 
 // base^n by squaring: no rounding that depends on a library.

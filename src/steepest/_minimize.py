@@ -1,4 +1,4 @@
-"""minimize: gradient descent on any function."""
+"""minimize: gradient descent on any function, in Python or compiled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest import _native
+from steepest._compiled import SIGNATURE, CompiledFunction, is_compiled, is_own_function
 from steepest._lbfgs import lbfgs_descent
 from steepest._schedule_config import check_schedule, with_schedules
 from steepest._validate import (
@@ -70,7 +71,7 @@ class MinimizeResult:
     n_evaluations : int
         Calls of the function for its value and gradient; with ``grad=None`` each of them costs 2m+1 calls.
     n_function_calls : int
-        Calls of ``fun`` itself.
+        Calls of ``fun`` itself; of a compiled one, which gives both, as many as evaluations.
     converged : bool
         Whether the gradient's norm is at most ``gtol``.
     status : str
@@ -78,10 +79,11 @@ class MinimizeResult:
     message : str
         The same in a sentence.
     history : dict of arrays
-        ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each point. The rate
-        is the length of the step where the optimizer finds that; L-BFGS does not tell (NaN).
-    path : array, (n_steps + 1, m), or None
-        The points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
+        ``"step"``, ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each
+        point that was recorded: with ``record_every=1``, for all n_steps + 1. The rate is the length of the step
+        where the optimizer finds that; L-BFGS does not tell (NaN).
+    path : array, (points recorded, m), or None
+        These points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
         is not among them, nor in ``history``.
     state : dict
         The optimizer's state after the last step. Where the optimizer reports another point than it steps,
@@ -102,7 +104,7 @@ class MinimizeResult:
     state: dict[str, Any] = field(repr=False)
 
 
-class _ValueAndGradient:
+class ValueAndGradient:
     """fun and grad as one function of a flat point, with every fault of theirs named."""
 
     def __init__(
@@ -113,6 +115,11 @@ class _ValueAndGradient:
     ) -> None:
         self.fun, self.grad, self.shape, self.dtype = fun, grad, x0.shape, x0.dtype
         self.function_calls = 0
+
+    @property
+    def core_form(self) -> Any:
+        """What the compiled core calls."""
+        return self
 
     def value(self, x: Array) -> float:
         self.function_calls += 1
@@ -149,8 +156,42 @@ class _ValueAndGradient:
         return value, np.ascontiguousarray(gradient, dtype=self.dtype).reshape(-1)
 
 
+class Compiled:
+    """A compiled function of a flat point."""
+
+    def __init__(self, function: CompiledFunction) -> None:
+        self.function, self.core_form = function, function.core_form
+
+    def __call__(self, flat: Array) -> tuple[float, Array]:
+        return self.function.value_and_gradient(flat)
+
+
+def as_function(fun: Any, grad: Any, start: Array) -> ValueAndGradient | Compiled:
+    """Return fun and grad as one function of a flat point; ``start`` has the shape and type of points."""
+    if grad is None and is_own_function(fun) and start.dtype == np.float64:
+        if start.shape == (fun.n,):  # if not, its own message says so
+            return Compiled(fun.compiled())
+    elif is_compiled(fun) and not (callable(fun) and callable(grad)):
+        if grad is not None:
+            raise TypeError(
+                f"grad must be None: fun is compiled and gives its gradient; got {grad!r}"
+            )
+        if start.dtype != np.float64:
+            raise TypeError(
+                f"x0 must be of float64 for a compiled function, {SIGNATURE}, but is of {start.dtype}"
+            )
+        return Compiled(fun if isinstance(fun, CompiledFunction) else CompiledFunction(fun))
+    if not callable(fun):
+        raise TypeError(f"fun must be callable, or a compiled function, but is {fun!r}")
+    if grad is None and callable(getattr(fun, "gradient", None)):
+        grad = fun.gradient
+    if grad is not None and not callable(grad):
+        raise TypeError(f"grad must be callable or None, but is {grad!r}")
+    return ValueAndGradient(fun, grad, start)
+
+
 def minimize(
-    fun: Callable[[Array], Any],
+    fun: Any,
     x0: ArrayLike,
     grad: Callable[[Array], Any] | None = None,
     optimizer: Optimizer | LBFGS | None = None,
@@ -160,19 +201,25 @@ def minimize(
     stop: Iterable[StopRule] = (),
     callback: Callable[[Point], Any] | None = None,
     record_path: bool = False,
+    record_every: int = 1,
 ) -> MinimizeResult:
     r"""Minimize a function by gradient descent: :math:`x \leftarrow x - \eta\,\nabla J(x)` and its refinements.
 
     Parameters
     ----------
-    fun : callable
-        J: takes an array of the shape of ``x0``, returns a number.
+    fun : callable, or compiled function
+        J: takes an array of the shape of ``x0``, returns a number. Or value and gradient in machine code, of the
+        signature ``double f(int n, const double *x, double *gradient, void *user_data)``: a
+        ``scipy.LowLevelCallable``, a numba ``cfunc``, a ctypes function, a Cython function's capsule, or a
+        :class:`steepest.CompiledFunction`, where all of these are described. Then the whole descent runs without
+        Python and without its GIL. The objects of :mod:`steepest.functions` are compiled already.
     x0 : array
-        Where to start; any shape. float32 stays float32, everything else becomes float64. It is not changed.
+        Where to start; any shape. float32 stays float32, everything else becomes float64, which is what compiled
+        functions take. It is not changed.
     grad : callable, optional
         Takes the same array, returns the gradient, of its shape. By default the method ``gradient`` of ``fun`` if
         it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
-        ``fun`` for m parameters.
+        ``fun`` for m parameters. A compiled function gives its own.
     optimizer : Optimizer or LBFGS, default ``Adam(0.1)``
         The step. With an ``l2`` of its own, J(x) + l2/2 ||x||^2 is what is minimized and reported.
         :class:`steepest.LBFGS` has no schedule, and no learning rates to record.
@@ -185,9 +232,13 @@ def minimize(
     stop : sequence of StopRule
         More rules; an epoch is a step here.
     callback : callable, optional
-        Called with a :class:`Point` at every point from ``x0`` on; returning True stops the descent.
+        Called with a :class:`Point` at every point from ``x0`` on that is recorded; returning True stops the
+        descent.
     record_path : bool, default False
-        Keep all points in ``path``.
+        Keep all points that are recorded in ``path``.
+    record_every : int, default 1
+        Record the points at steps 0, k, 2k, ... and the one where the descent ends: a record takes 64 bytes while
+        the descent runs, and 40 after it. Rules are asked at every point, whatever is recorded.
 
     Returns
     -------
@@ -209,21 +260,74 @@ def minimize(
     >>> res.status, res.x.round(6).tolist()
     ('converged', [1.0, 0.0])
     """
-    if not callable(fun):
-        raise TypeError(f"fun must be callable, but is {fun!r}")
-    if grad is None and callable(getattr(fun, "gradient", None)):
-        grad = fun.gradient  # type: ignore[attr-defined]
-    if grad is not None and not callable(grad):
-        raise TypeError(f"grad must be callable or None, but is {grad!r}")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable or None, but is {callback!r}")
-    start = numeric_array("x0", x0)
-    start = np.array(
-        start, dtype=np.float32 if start.dtype == np.float32 else np.float64, order="C"
+    start = start_array("x0", x0)
+    function = as_function(fun, grad, start)
+    optimizer, config = descent_config(optimizer, schedule, max_steps, gtol, stop)
+    config["record_every"] = check_integer("record_every", record_every, low=1)
+
+    x = start.reshape(-1)
+    state = optimizer.init(x) if isinstance(optimizer, Optimizer) else {}
+    on_record = None
+    if callback is not None:
+        shape = start.shape
+
+        def on_record(record: tuple[Any, ...], at: Array, gradient: Array) -> bool:
+            _, step, loss, norm, rate, seconds, *_ = record
+            point = Point(
+                at.reshape(shape), loss, gradient.reshape(shape), step, norm, rate, seconds
+            )
+            return is_true(callback(point))
+
+    if isinstance(optimizer, LBFGS):
+        raw = lbfgs_descent(function, x, optimizer, config, on_record, record_path)
+        state["step"] = raw["n_steps"]
+    else:
+        raw = _native.core.minimize(
+            function.core_form,
+            x,
+            [state[slot] for slot in optimizer.slots],
+            config,
+            on_record,
+            record_path,
+        )
+        state |= optimizer.numbers_after(raw)
+    error = raw["exception"]
+    result = _result(
+        raw,
+        x,
+        function,
+        state,
+        start.shape,
+        broken=error is not None,
+        l2=getattr(optimizer, "l2", 0.0),
     )
+    if error is not None:
+        error.partial_result = result
+        raise error
+    return result
+
+
+def start_array(name: str, x0: ArrayLike) -> Array:
+    """Return a copy of the start, or the starts, in float32 or float64; or raise."""
+    start = numeric_array(name, x0)
+    dtype = np.float32 if start.dtype == np.float32 else np.float64
+    start = np.array(start, dtype=dtype, order="C")
     if start.size == 0:
-        raise ValueError(f"x0 must have at least one entry, but has shape {start.shape}")
-    check_finite("x0", start.reshape(-1))
+        raise ValueError(f"{name} must have at least one entry, but has shape {start.shape}")
+    check_finite(name, start.reshape(-1))
+    return start
+
+
+def descent_config(
+    optimizer: Optimizer | LBFGS | None,
+    schedule: ScheduleLike | None,
+    max_steps: int,
+    gtol: float,
+    stop: Iterable[StopRule],
+) -> tuple[Optimizer | LBFGS, dict[str, Any]]:
+    """Return the optimizer and the descent's configuration for the core, or raise."""
     optimizer = Adam(0.1) if optimizer is None else optimizer
     if not isinstance(optimizer, (Optimizer, LBFGS)):
         raise TypeError(
@@ -255,65 +359,36 @@ def minimize(
     if schedule is not None and isinstance(optimizer, Optimizer):
         config["schedule"] = check_schedule(schedule, optimizer, validated=False)
         config = with_schedules(config)
+    return optimizer, config
 
-    function = _ValueAndGradient(fun, grad, start)
-    x = start.reshape(-1)
-    state = optimizer.init(x) if isinstance(optimizer, Optimizer) else {}
-    on_record = None
-    if callback is not None:
-        shape = start.shape
 
-        def on_record(record: tuple[Any, ...], at: Array, gradient: Array) -> bool:
-            _, step, loss, norm, rate, seconds, *_ = record
-            point = Point(
-                at.reshape(shape), loss, gradient.reshape(shape), step, norm, rate, seconds
-            )
-            return is_true(callback(point))
-
-    if isinstance(optimizer, LBFGS):
-        raw = lbfgs_descent(function, x, optimizer, config, on_record, record_path)
-        state["step"] = raw["n_steps"]
-    else:
-        raw = _native.core.minimize(
-            function, x, [state[slot] for slot in optimizer.slots], config, on_record, record_path
-        )
-        state |= optimizer.numbers_after(raw)
-    error = raw["exception"]
-    result = _result(
-        raw,
-        x,
-        function,
-        state,
-        start.shape,
-        broken=error is not None,
-        l2=getattr(optimizer, "l2", 0.0),
-    )
-    if error is not None:
-        error.partial_result = result
-        raise error
-    return result
+def with_penalty(
+    function: Callable[[Array], tuple[float, Array]], x: Array, l2: float
+) -> tuple[float, Array]:
+    """Return value and gradient of function + l2/2 ||x||^2 at x."""
+    value, gradient = function(x.copy())
+    if l2:
+        value += 0.5 * l2 * float(np.sum(np.square(x, dtype=np.float64)))
+        gradient = gradient + x.dtype.type(l2) * x
+    return value, gradient
 
 
 def _result(
     raw: dict[str, Any],
     x: Array,
-    function: _ValueAndGradient,
+    function: ValueAndGradient | Compiled,
     state: dict[str, Any],
     shape: tuple[int, ...],
     broken: bool,
     l2: float,
 ) -> MinimizeResult:
-    history = {k: raw["history"][k] for k in ("loss", "gradient_norm", "learning_rate", "seconds")}
     evaluations = raw["n_evaluations"]
     if raw["gradient_is_current"]:
-        value, gradient = float(history["loss"][-1]), raw["gradient"]
+        value, gradient = raw["loss"], raw["gradient"]
     elif broken:  # the function can't be asked again
         value, gradient = float("nan"), np.full_like(x, np.nan)
     else:
-        value, gradient = function(x.copy())
-        if l2:
-            value += 0.5 * l2 * float(np.sum(np.square(x, dtype=np.float64)))
-            gradient = gradient + x.dtype.type(l2) * x
+        value, gradient = with_penalty(function, x, l2)
         evaluations += 1
     return MinimizeResult(
         x=x.reshape(shape),
@@ -321,11 +396,13 @@ def _result(
         grad=gradient.reshape(shape),
         n_steps=raw["n_steps"],
         n_evaluations=evaluations,
-        n_function_calls=function.function_calls,
+        n_function_calls=(
+            evaluations if isinstance(function, Compiled) else function.function_calls
+        ),
         converged=raw["status"] == "converged",
         status=raw["status"],
         message=MESSAGES[raw["status"]],
-        history=history,
+        history=raw["history"],
         path=raw["path"].reshape(-1, x.size) if "path" in raw else None,
         state=state,
     )

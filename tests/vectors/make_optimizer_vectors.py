@@ -20,6 +20,7 @@ import numpy as np
 import steepest as st
 from vectors.optimizer_cases import (
     CASES,
+    DECAY,
     GROUPS,
     KEPT,
     SIZE,
@@ -43,6 +44,7 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
 
     torch.set_default_dtype(torch.float64)  # else NAdam keeps the product of its momenta in float32
     start, gradients = problem()
+    average = keywords.pop("average", None)
     grouped = keywords.pop("groups", False)
     parts = [[i] for i in range(SIZE)] if grouped else [list(range(SIZE))]
     theta = [torch.tensor(start[part], dtype=torch.float64, requires_grad=True) for part in parts]
@@ -55,6 +57,13 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
                 factors[part] = factor
                 groups[part] |= {} if decay is None else {"weight_decay": decay}
     optimizer = getattr(torch.optim, name)(groups, **keywords)
+    averaged = None
+    if average is not None:
+        swa, module = torch.optim.swa_utils, torch.nn.ParameterList(theta)
+        theta = list(module)
+        optimizer = getattr(torch.optim, name)(theta, **keywords)
+        rule = swa.get_ema_multi_avg_fn(DECAY) if average == "exponential" else None
+        averaged = swa.AveragedModel(module, multi_avg_fn=rule)
     path = []
     for rate, gradient in zip(rates(optimizer.defaults["lr"]), gradients, strict=True):
         for group, factor in zip(optimizer.param_groups, factors, strict=True):
@@ -62,7 +71,11 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
         for entry, part in zip(theta, parts, strict=True):
             entry.grad = torch.tensor(gradient[part])
         optimizer.step()
-        path.append(np.concatenate([entry.detach().numpy() for entry in theta]))
+        reported = theta
+        if averaged is not None:
+            averaged.update_parameters(module)
+            reported = list(averaged.module)
+        path.append(np.concatenate([entry.detach().numpy() for entry in reported]))
     return np.array(path)
 
 
@@ -94,6 +107,7 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     import optax
 
     start, gradients = problem()
+    mean = optax.ema(DECAY, debias=True) if keywords.pop("average", None) else None
     module = optax
     if name == "polyak_sgd":
         optimizer = optax.polyak_sgd(**keywords)
@@ -106,6 +120,7 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
         optimizer = getattr(module, name)(**moved)
     theta = jax.numpy.asarray(start)
     state = optimizer.init(theta)
+    state_of_mean = None if mean is None else mean.init(theta)
     path = []
     for gradient, loss in zip(gradients, losses(), strict=True):
         extra = {"value": loss} if name == "polyak_sgd" else {}
@@ -114,6 +129,8 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
         reported = theta
         if name.startswith("schedule_free"):
             reported = optax.contrib.schedule_free_eval_params(state, theta)
+        if mean is not None:
+            reported, state_of_mean = mean.update(theta, state_of_mean)
         path.append(np.array(reported))
     return np.array(path)
 

@@ -110,6 +110,9 @@ class Quadratic(AnyDimension):
         matrix: Array = object.__getattribute__(self, "_matrix")
         return np.asarray(x @ matrix.astype(x.dtype, copy=False))
 
+    def _parameters(self) -> Array:
+        return self.matrix
+
     def _hessian(self, x: Array) -> Array:
         return np.broadcast_to(self.matrix, (*x.shape, self.n)).astype(x.dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -9,6 +10,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest import _native
+from steepest._compiled import CompiledFunction, is_own_function
 from steepest._validate import FLOATS, Array, check_integer, numeric_array
 
 
@@ -132,6 +135,32 @@ class Function:
         with _running_away():
             return self._hessian(points).astype(points.dtype, copy=False)
 
+    def compiled(self) -> CompiledFunction:
+        """Return the function in machine code, value and gradient in one call.
+
+        ``minimize`` uses it by itself. It takes one point, in float64; its values are these up to
+        rounding.
+
+        Returns
+        -------
+        CompiledFunction
+
+        Raises
+        ------
+        TypeError
+            If this isn't one of the classes of :mod:`steepest.functions`, but derived from one.
+        """
+        if not is_own_function(self):
+            raise TypeError(
+                f"{type(self).__name__} is not one of steepest.functions: it is not compiled"
+            )
+        pointer = ctypes.POINTER(ctypes.c_double)
+        prototype = ctypes.CFUNCTYPE(
+            ctypes.c_double, ctypes.c_int64, pointer, pointer, ctypes.c_void_p
+        )
+        address = _native.core.test_function(type(self).__name__)
+        return CompiledFunction(prototype(address), self._parameters())
+
     @property
     def domain(self) -> tuple[tuple[float, float], ...]:
         """For each variable the range that is worth drawing."""
@@ -175,6 +204,10 @@ class Function:
     def _at(self, *points: Sequence[float] | Array) -> tuple[Stationary, ...]:
         arrays = [np.array(point, dtype=np.float64) for point in points]
         return tuple(Stationary(x, float(self._value(x))) for x in arrays)
+
+    def _parameters(self) -> Array | None:
+        """Return what the compiled function reads beside x."""
+        return None
 
     def _value(self, x: Array) -> Array:  # x: (..., n); returns (...)
         raise NotImplementedError

@@ -311,3 +311,6 @@ class Plateau(Planar):
 
     def _curvatures(self, x: Array, y: Array) -> tuple[Array | float, Array | float, Array | float]:
         return (x - 3) * (3 * x - 3) + self.delta**2, 0.0, 1.0
+
+    def _parameters(self) -> Array:
+        return np.array([self.delta])

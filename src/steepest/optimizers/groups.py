@@ -28,9 +28,9 @@ class Group:
     learning_rate : float, default 1.0
         Factor of the optimizer's learning rate, whatever a schedule makes of it; 0 leaves the parameters alone.
     l2, weight_decay : float, optional
-        In place of the optimizer's. In a model an ``l2`` is a penalty, which leaves biases alone, and they decay only
-        where a group of ``kind="biases"`` has a ``weight_decay``; in a list of bare arrays both apply to all arrays of
-        the group.
+        In place of the optimizer's. In a model an ``l2`` is a penalty, which leaves biases alone, and these decay
+        only where a group of ``kind="biases"`` has a ``weight_decay``; in a list of bare arrays both apply to all
+        arrays of the group.
 
     Examples
     --------
@@ -110,8 +110,8 @@ def divided(
     for number, group in enumerate(groups):
         if not bare and group.kind == "biases" and group.l2:
             raise ValueError(
-                f"groups[{number}]: l2 must be None or 0 for the biases of a model, which penalties leave alone, but "
-                f"is {group.l2}; weight_decay makes them decay"
+                f"groups[{number}]: l2 must be None or 0 for the biases of a model, which penalties leave "
+                f"alone, but is {group.l2}; weight_decay makes them decay"
             )
         for layer in group.indices(f"groups[{number}]", n_layers):
             for kind in ("weights", "biases") if group.kind is None else (group.kind,):
