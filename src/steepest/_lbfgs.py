@@ -35,8 +35,11 @@ class _Iterations:
         self._dtype, self._keeps_path = x.dtype, record_path
         self._began = time.perf_counter()
         self._asked: Array | None = None  # where the function was last asked
-        self.columns: list[tuple[float, float, float]] = []  # loss, norm, seconds
+        self.columns: list[tuple[int, float, float, float]] = []  # step, loss, norm, seconds
+        self.steps = -1  # iterations done
+        self.last: tuple[int, float, float, float] | None = None  # recorded or not
         self.path: list[Array] = []
+        self.loss = math.nan  # at the last point
         self.evaluations = 0
         self.point = self.best_point = x.copy()
         self.gradient = np.zeros_like(x)
@@ -54,7 +57,7 @@ class _Iterations:
 
     def record(self, at: Array) -> None:
         """Note a point, and ask the rules in the order in which a compiled descent asks them."""
-        if self.columns and np.array_equal(self.point, at.astype(self._dtype)):
+        if self.steps >= 0 and np.array_equal(self.point, at.astype(self._dtype)):
             return  # a line search that ended where it began
         self(at)
         loss, gradient, config = self._value, self._last_gradient, self._config
@@ -63,17 +66,14 @@ class _Iterations:
         norm = math.sqrt(float(wide @ wide))
         if not math.isfinite(norm):
             raise Stopped("diverged")
-        step, seconds = len(self.columns), time.perf_counter() - self._began
-        self.columns.append((loss, norm, seconds))
-        if self._keeps_path:
-            self.path.append(self.point)
+        self.steps += 1
+        step, seconds = self.steps, time.perf_counter() - self._began
+        self.loss, self.last = loss, (step, loss, norm, seconds)
+        is_recorded = step % config.get("record_every", 1) == 0
+        asked = is_recorded and self.note()
         if loss < self._lowest:
             self.best_point = self.point
         self._count_patience(loss)
-        nan = math.nan
-        asked = self._on_record is not None and self._on_record(
-            (step, step, loss, norm, nan, seconds, nan, nan), self.point.copy(), gradient.copy()
-        )
         size = float(np.max(np.abs(wide))) if config.get("gradient_largest") else norm
         if size <= config.get("gradient_tolerance", -1.0):
             raise Stopped("converged")
@@ -86,6 +86,20 @@ class _Iterations:
         for rule in ("max_epochs", "max_steps"):
             if 0 <= config.get(rule, -1) <= step:
                 raise Stopped(rule)
+
+    def note(self) -> bool:
+        """Record the last point, unless it is recorded; return whether the callback asks to stop."""
+        if self.last is None or (self.columns and self.columns[-1] == self.last):
+            return False
+        self.columns.append(self.last)
+        if self._keeps_path:
+            self.path.append(self.point)
+        if self._on_record is None:
+            return False
+        step, loss, norm, seconds = self.last
+        nan = math.nan
+        record = (step, step, loss, norm, nan, seconds, nan, nan)
+        return self._on_record(record, self.point.copy(), self.gradient.copy())
 
     def _count_patience(self, loss: float) -> None:
         known = self._lowest < math.inf
@@ -138,16 +152,23 @@ def lbfgs_descent(
         (status,) = stopped.args
     except BaseException as raised:  # Ctrl-C too: the result so far goes with it
         status, error = "interrupted", raised
+    try:
+        if error is None and status != "diverged":
+            iterations.note()
+    except BaseException as raised:
+        status, error = "interrupted", raised
     x[:] = iterations.best_point if status == "diverged" else iterations.point
-    losses, norms, seconds = np.array(iterations.columns).reshape(-1, 3).T
+    steps, losses, norms, seconds = np.array(iterations.columns).reshape(-1, 4).T
     raw = {
         "status": status,
         "exception": error,
-        "n_steps": max(len(losses) - 1, 0),
+        "n_steps": max(iterations.steps, 0),
         "n_evaluations": iterations.evaluations,
-        "gradient_is_current": status != "diverged" and len(losses) > 0,
+        "gradient_is_current": status != "diverged" and iterations.steps >= 0,
+        "loss": iterations.loss,
         "gradient": iterations.gradient,
         "history": {
+            "step": steps.astype(np.int64),
             "loss": losses,
             "gradient_norm": norms,
             "learning_rate": np.full(len(losses), np.nan),

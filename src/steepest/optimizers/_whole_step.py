@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,12 +98,20 @@ def whole_step(
         if has_clip(optimizer):
             gradients = stepper.clipped(gradients)
         single = isinstance(theta, np.ndarray)
-        without = replace(optimizer, accumulate=1, **dict.fromkeys(CLIPS))
-        without.step(theta, gradients[0] if single else gradients, state, learning_rate)
+        _rule_alone(optimizer).step(
+            theta, gradients[0] if single else gradients, state, learning_rate
+        )
     if optimizer.accumulate > 1:
         for _, _, arrays in pairs:
             arrays[-1][...] = 0
         state["accumulated"] = 0
+
+
+@lru_cache(maxsize=64)
+def _rule_alone(optimizer: Optimizer) -> Optimizer:
+    """Return the optimizer without what has been done to the gradient."""
+    neutral: dict[str, Any] = {"accumulate": 1, **dict.fromkeys(CLIPS)}
+    return replace(optimizer, **neutral)
 
 
 def _gathered(

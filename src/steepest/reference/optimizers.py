@@ -76,8 +76,8 @@ def optimizer_step(
     if kind == "Prodigy":
         prodigy_step(optimizer, rate, xs, gradients, state)
         if optimizer.average is not None:
-            for x, mean in zip(xs, _as_list(state["average"]), strict=True):
-                mean += optimizer.average.weight(state["step"]) * (x - mean)
+            for x, kept in zip(xs, _as_list(state["average"]), strict=True):
+                kept += optimizer.average.weight(state["step"]) * (x - kept)
         return
     share = schedule_free_share(optimizer, rate, state)
     parts = [xs, gradients, *(state[slot] for slot in optimizer.slots)]
