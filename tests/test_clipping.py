@@ -99,6 +99,44 @@ def test_not_a_number_stays_one(isa, dtype):
         assert np.isnan(theta[0])
 
 
+@pytest.mark.parametrize("field", CLIPS)
+def test_averages_and_groups_of_clipped_steps(isa, dtype, rng, field):
+    """Clipped together, and then stepped as without a clip."""
+    group = opt.Group(layers=0, learning_rate=0.5, l2=0.1)
+    for extra in ({"average": opt.EMA(0.9)}, {"groups": (group,)}):
+        optimizer = st.Momentum(0.1, **extra, **{field: 0.5})
+        theta = [rng.standard_normal(s).astype(dtype) for s in ((3, 4), (4,), (4, 1), (1,))]
+        wide = in_float64(theta)
+        state, wide_state = optimizer.init(theta), optimizer.init(wide)
+        for _ in range(5):
+            gradient = [rng.standard_normal(part.shape).astype(dtype) for part in theta]
+            optimizer.step(theta, gradient, state)
+            ref.optimizer_step(optimizer, wide, in_float64(gradient), wide_state)
+        assert_close(theta, wide, dtype, "steps", 5, scale=4.0)
+        if "average" in extra:
+            assert_close(state["average"], wide_state["average"], dtype, "steps", 5, scale=4.0)
+
+
+@pytest.mark.parametrize("field", CLIPS)
+def test_l2_comes_after_the_clip_in_models_too(isa, rng, field):
+    """It is a part of the loss that is reported, and not of the gradient that is clipped."""
+    X, y = data(rng)
+    optimizer = st.SGD(0.05, l2=2.0, **{field: 0.7})
+    model = st.LinearRegression(
+        optimizer=optimizer, batch_size=20, shuffle=False, max_epochs=1, standardize=False
+    )
+    model.partial_fit(X, y)
+    theta = [np.zeros(3), np.zeros(())]
+    for first in (0, 20, 40):
+        rows = slice(first, first + 20)
+        _, gradient = linear(theta, X[rows], y[rows])
+        clipped = ref.clip_gradient(optimizer, gradient)
+        theta[0] = theta[0] - 0.05 * (clipped[0] + 2.0 * theta[0])
+        theta[1] = theta[1] - 0.05 * clipped[1]
+    np.testing.assert_allclose(model.coef_, theta[0], rtol=1e-11)
+    np.testing.assert_allclose(model.intercept_, theta[1], rtol=1e-11)
+
+
 def test_l2_comes_after_the_clip_as_in_torch(isa):
     """clip_grad_norm_, then the step with weight_decay: x - rate (clipped + l2 x)."""
     theta = np.array([10.0, 0.0])
@@ -381,6 +419,13 @@ def test_refused_in_a_step(isa):
     clips = st.SGD(clip_global_norm=1.0)
     with pytest.raises(TypeError, match="theta must be arrays of one dtype for SGD as it is set"):
         clips.step(mixed, mixed, clips.init(mixed))
+
+
+def test_group_lasso_is_not_clipped(isa, rng):
+    for optimizer in (st.SGD(clip_norm=1.0), st.Prodigy()):
+        model = st.MLPRegressor(hidden_layer_sizes=(3,), optimizer=optimizer, group_lasso=0.1)
+        with pytest.raises(ValueError, match="sees the gradient without that of group_lasso"):
+            model.fit(rng.standard_normal((9, 2)), np.arange(9.0))
 
 
 def test_a_function_has_no_batches(isa):

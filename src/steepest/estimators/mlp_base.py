@@ -450,7 +450,11 @@ class MultiLayerPerceptron(
             )
         has_dropout = dropout_rates(self.dropout, len(self._widths())) is not None
         check_whole_gradient(
-            optimizer, batch >= rows, has_l1=has_l1(self._penalties()[0]), has_dropout=has_dropout
+            optimizer,
+            batch >= rows,
+            has_l1=has_l1(self._penalties()[0]),
+            has_dropout=has_dropout,
+            held=self._structure(),
         )
         config = descent_config(
             optimizer,
