@@ -66,6 +66,8 @@ if TYPE_CHECKING:
         RAdam,
         RMSprop,
         Rprop,
+        ScheduleFreeAdamW,
+        ScheduleFreeSGD,
     )
 
 __all__ = [
