@@ -331,7 +331,7 @@ def test_a_classifier_whose_loss_has_risen_names_the_rate(data, rate, kind):
     assert [f.kind for f in model.report().findings] == [kind]
 
 
-@pytest.mark.parametrize("max_epochs", [20, 300, 10_000])
+@pytest.mark.parametrize("max_epochs", [10_000, 30_000])
 @pytest.mark.parametrize("kind", ["linear", "polynomial"])
 def test_auto_ends_low_whatever_the_condition_number(data, kind, max_epochs):
     """With the momentum that is optimal for 1e12 the swings of the steepest direction would still be growing."""

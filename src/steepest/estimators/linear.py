@@ -94,12 +94,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         A number is that of plain gradient descent. "auto" measures the curvature first, from the moments of the
         data, and uses the heavy-ball rate and momentum that are optimal for it (mini-batches: a rate that is stable
         for it). With these the loss first grows, the more the larger the condition number is: where ``max_epochs``
-        steps would end in that, they are those of the largest condition number for which the steps are enough. Of
-        more than 4096 features there is only the largest curvature L, by power iteration: Nesterov momentum 0.9
-        (with an L1 penalty 0.98) at the rate 1/L. So it is for the other losses whose curvature has a bound
-        ("huber", "squared_epsilon_insensitive"). For the rest it is Adam, whose rate is halved after 30 steps
-        (mini-batches: 5 epochs) in a row without a smaller loss: the descent ends with status "no_improvement" and
-        the best coefficients once ``tol`` is what is left of the rate.
+        steps, or 10,000, would end in that, they are those of the largest condition number for which so many steps
+        are enough, 1.9e6 for 10,000. Of more than 4096 features there is only the largest curvature L, by power
+        iteration: Nesterov momentum 0.9 (with an L1 penalty 0.98) at the rate 1/L. So it is for the other losses
+        whose curvature has a bound ("huber", "squared_epsilon_insensitive"). For the rest it is Adam, whose rate is
+        halved after 30 steps (mini-batches: 5 epochs) in a row without a smaller loss: the descent ends with status
+        "no_improvement" and the best coefficients once ``tol`` is what is left of the rate.
     optimizer : Optimizer, optional
         The step, such as ``steepest.Adam(0.01)``; wins over ``learning_rate``.
     schedule : Schedule or dict of them, optional

@@ -16,6 +16,7 @@ from steepest.optimizers import SGD, Momentum, Optimizer
 MOST_CONDITION_WITH_L1 = 1e4
 MOST_FEATURES = 4096  # of which the Hessian, (features, features) in double-double, is measured
 POWER_STEPS = 32
+LEAST_LIMIT = 10_000.0  # of steps, for which momentum is made: the default max_epochs
 
 
 def moments_are_faster(
@@ -164,11 +165,13 @@ def most_condition(steps: float) -> float:
     swings up to some :math:`\sqrt\kappa` times what it was before it decays. At the :math:`\kappa` returned here a
     hundredth is left of it after n steps. With less momentum than is optimal for the least curvature, directions
     that would not have arrived anyway stay a little further behind, and the others arrive.
+
+    Fewer steps than the default limit count as that, so that a shorter descent is the beginning of a longer one.
     """
     if math.isinf(steps):
         return math.inf
-    steps = max(steps, 1.0)
-    return float(max(1.0, (2.0 * steps / math.log(200.0 * steps)) ** 2))
+    steps = max(steps, LEAST_LIMIT)
+    return float((2.0 * steps / math.log(200.0 * steps)) ** 2)
 
 
 def is_automatic(learning_rate: Any) -> bool:
