@@ -605,6 +605,19 @@ def test_auto_of_a_polynomial(data):
     assert measured.curvature.largest == pytest.approx(known.curvature.largest, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [st.LinearRegression(alpha=0.1, l1_ratio=0.5), st.PolynomialRegression(alpha=0.1, l1_ratio=1)],
+    ids=lambda model: type(model).__name__,
+)
+def test_auto_with_an_l1_penalty_is_said_to_be_it(data, model):
+    X, y = for_model(model, data)
+    known, measured = quietly(model, X, y).report(), model.report(X, y)
+    assert known.automatic
+    assert known.condition_number == pytest.approx(measured.condition_number, rel=1e-6)
+    assert 'computed by learning_rate="auto"' in str(known)
+
+
 def test_auto_of_a_classifier_is_a_bound(data):
     X, y = for_model(st.LogisticRegression(), data)
     report = st.LogisticRegression().fit(X, y).report()

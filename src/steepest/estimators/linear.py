@@ -425,7 +425,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             end = state.weights[0], state.biases[0]
         pairs = sums if with_pairs else None
         problem = self._problem(
-            optimizer, config, Data(X, y, weights), scaling, pairs, l2, automatic and not l1
+            optimizer, config, Data(X, y, weights), scaling, pairs, l2, automatic
         )
         problem.curvatures = curvatures.known
         result["problem"] = problem

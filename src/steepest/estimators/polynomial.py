@@ -441,7 +441,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             theta.shape[1],
             0.0 if moments is not None else 4.0 * rows * units.measuring(outputs),
             is_quadratic=least_squares,
-            automatic=automatic and not l1,
+            automatic=automatic,
             tol=config.get("gradient_tolerance", 0.0),
             curvatures=curvatures.known,
         )
