@@ -736,3 +736,28 @@ def test_html_is_escaped(data):
     page = model.report()._repr_html_()
     assert "->" not in page
     assert "-&gt;" in page
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_targets_that_are_far_from_0_are_named(data, outputs):
+    X, y = data
+    Y = 150 + 70 * y if outputs == 1 else np.stack([y, 150 + 70 * y], axis=1)
+    settings = {"hidden_layer_sizes": (4,), "activation": "tanh", "max_iter": 3, "random_state": 0}
+    model = st.MLPRegressor(**settings)
+    message = warning_of(model, X, Y)
+    far = Y if outputs == 1 else Y[:, 1]
+    values = finding(model, "targets").values
+    assert values["output"] == outputs - 1
+    assert values["mean"] == pytest.approx(far.mean())
+    assert values["deviation"] == pytest.approx(far.std())
+    which = "" if outputs == 1 else " of output 1"
+    assert f"The targets{which} are not scaled: their mean is {far.mean():.4g}" in message
+    assert [f.kind for f in model.report(X, Y).findings] == ["targets"]
+    near = y if outputs == 1 else np.stack([y, -y], axis=1)
+    assert model.report(X, near).findings == ()
+    quiet = quietly(st.MLPRegressor(**settings), X, near)
+    assert quiet.report().findings == ()
+    counts = quietly(st.MLPRegressor("poisson", **settings), X, np.abs(np.round(Y)))
+    assert counts.report().findings == ()
+    labels = quietly(st.MLPClassifier(**settings), X, np.where(y > 0, 500, -500))
+    assert labels.report().findings == ()

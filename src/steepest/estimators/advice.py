@@ -40,7 +40,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"rate", "condition", "features", "offset", "dead_units"}
+    kind : {"rate", "condition", "features", "offset", "targets", "dead_units"}
         What it is about.
     message : str
         A sentence with the numbers, and what helps.
@@ -323,6 +323,8 @@ def explained(
     if is_network or not getattr(problem.estimator, "standardize", True):
         most = max(100, int(CHEAP / (10.0 * d)))  # as a copy
         findings += about_features(problem.estimator, problem.X, is_network, most)
+    if isinstance(problem, NetworkProblem):
+        findings.append(about_targets(problem.estimator, problem.data.y))
     if is_network and not diverged:
         findings.append(about_dead_units(problem.estimator, problem.X, budget))
     return [finding for finding in findings if finding is not None], curvature
@@ -574,6 +576,25 @@ def about_features(
         values = {"column": far, "mean": float(mean[far]), "deviation": float(deviation[far])}
         findings.append(Finding("offset", text, values))
     return findings
+
+
+def about_targets(estimator: Any, y: Array) -> Finding | None:
+    """Say whether a network's targets, (n, K), are far from 0, near which its outputs begin."""
+    if hasattr(estimator, "classes_") or estimator.out_activation_ != "identity":
+        return None
+    mean, deviation = y.mean(axis=0, dtype=np.float64), y.std(axis=0, dtype=np.float64)
+    sizes = np.hypot(mean, deviation)
+    k = int(np.argmax(sizes))
+    if not sizes[k] > SPREAD:
+        return None
+    where = f" of output {k}" if len(sizes) > 1 else ""
+    text = (
+        f"The targets{where} are not scaled: their mean is {mean[k]:.4g} and their standard deviation "
+        f"{deviation[k]:.3g}, while outputs begin near 0; sklearn.compose.TransformedTargetRegressor with a "
+        "StandardScaler makes these 0 and 1."
+    )
+    values = {"output": k, "mean": float(mean[k]), "deviation": float(deviation[k])}
+    return Finding("targets", text, values)
 
 
 def about_dead_units(estimator: Any, X: Inputs, budget: float = math.inf) -> Finding | None:

@@ -18,6 +18,7 @@ from steepest.estimators.advice import (
     about_dead_units,
     about_features,
     about_rate,
+    about_targets,
     dead_units,
     hidden_activations,
     is_too_fast,
@@ -398,6 +399,11 @@ class _Measured:
                 dead = about_dead_units(self.model, self.inputs)
                 if dead is not None:
                     found["dead_units"] = dead
+        if isinstance(self.problem, NetworkProblem):
+            found.pop("targets", None)
+            targets = about_targets(self.model, self.problem.data.y)
+            if targets is not None:
+                found["targets"] = targets
         if self.ending and curvature is not None and self.problem is not None:
             self._about_the_end(found, curvature)
         return list(found.values())
