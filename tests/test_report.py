@@ -282,6 +282,8 @@ def test_a_crawling_descent_names_the_condition_number(data):
         st.Momentum(0.02, 0.5),
         st.Momentum(0.1, 0.5, nesterov=True),
         st.Momentum(0.1, 0.8, velocity="average"),
+        st.SGD(0.02, l2=0.5),
+        st.Momentum(0.02, 0.5, l2=0.5),
     ],
     ids=repr,
 )
@@ -761,3 +763,24 @@ def test_targets_that_are_far_from_0_are_named(data, outputs):
     assert counts.report().findings == ()
     labels = quietly(st.MLPClassifier(**settings), X, np.where(y > 0, 500, -500))
     assert labels.report().findings == ()
+
+
+def test_the_objective_has_all_penalties(data):
+    X, y = data
+    groups = (st.optimizers.Group(layers=0, kind="weights", l2=0.25),)
+    model = st.MLPRegressor(
+        hidden_layer_sizes=(4,),
+        alpha=0.5,
+        group_lasso=0.02,
+        optimizer=st.SGD(0.01, l2=0.125, groups=groups),
+        max_iter=2,
+        random_state=0,
+    )
+    objective = quietly(model, X, y).report().objective
+    assert "+ alpha / B |W|^2 / 2, alpha = 0.5" in objective
+    assert "+ lambda sum over the neurons of |W_j|, lambda = group_lasso = 0.02" in objective
+    assert "+ l2 |W|^2 / 2, l2 = 0.125 of the optimizer" in objective
+    assert "+ l2 |W|^2 / 2, l2 = 0.25 of the optimizer's group 0" in objective
+    plain = quietly(st.LinearRegression(optimizer=st.SGD(0.01, l2=0.125)), X, y).report()
+    assert "+ l2 |w|^2 / 2, l2 = 0.125 of the optimizer" in plain.objective
+    assert "l2" not in quietly(st.LinearRegression(), X, y).report().objective

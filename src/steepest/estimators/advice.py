@@ -417,7 +417,10 @@ def about(number: float) -> str:
 
 
 def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
-    """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown."""
+    """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown.
+
+    The curvature is that of the model's objective, to which the optimizer's own l2 comes.
+    """
     if stable_rate(optimizer, curvature) is None or getattr(optimizer, "average", None) is not None:
         return None
     scale = 1.0
@@ -425,6 +428,7 @@ def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
         scale = 1.0 - optimizer.dampening
         scale *= 1.0 - optimizer.momentum if optimizer.velocity == "average" else 1.0
     beta = optimizer.momentum if type(optimizer) is Momentum else 0.0
+    curvature += optimizer.l2 + (optimizer.weight_decay if type(optimizer) is SGD else 0.0)
     kept = 1.0 - rate * scale * curvature
     if type(optimizer) is Momentum and optimizer.nesterov:
         trace, determinant = (1.0 + beta) * kept, beta * kept
