@@ -130,6 +130,22 @@ def schedules() -> str:
     return f"{len(shown)} schedules of {n} steps"
 
 
+def range_test() -> str:
+    """Range tests of the learning rate, of two optimizers on one network."""
+    X, y, *_ = digits(900)
+    axes = figure(2)
+    said = []
+    for ax, optimizer in zip(axes, (st.SGD(), st.Adam()), strict=True):
+        model = st.MLPClassifier((64,), batch_size=32, optimizer=optimizer, random_state=0)
+        found = st.lr_find(model, X, y, low=1e-5, high=100.0, n_steps=200)
+        st.plot.lr_find(found, ax=ax)
+        name = type(optimizer).__name__
+        ax.set_title(f"digits, 64-64-10, {name}")
+        said.append(f"{name} {found.suggestion:.2g}, steepest fall at {found.steepest:.2g}")
+    save("range_test", axes[0])
+    return "suggested rates: " + "; ".join(said)
+
+
 # ---------------------------------------------------------------- functions of two parameters
 
 RIVALS = {  # in Himmelblau's valleys
@@ -388,6 +404,7 @@ def epochs(ax: Any) -> int:
 DRAWN: dict[str, Callable[[], str]] = {
     "seeds": seeds,
     "schedules": schedules,
+    "range_test": range_test,
     "obstacles": obstacles,
     "optimizers": optimizers,
     "valley": valley,

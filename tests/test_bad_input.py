@@ -48,6 +48,7 @@ CASES = [
     Case(st.LinearRegression, 3, standardize=False),
     Case(st.PolynomialRegression, 1),
     Case(st.PolynomialRegression, 1, batch_size=7, random_state=0, max_epochs=5),
+    Case(st.PolynomialRegression, 3, degree=2),
     Case(st.LogisticRegression, 3, labels=True),
     Case(st.LogisticRegression, 3, labels=True, batch_size=7, random_state=0, max_epochs=5),
     Case(st.LogisticRegression, 3, labels=True, standardize=False, max_epochs=50),
@@ -183,7 +184,7 @@ def test_no_rows(case):
 
 def test_no_features(case):
     _, y = case.data()
-    assert_refused(case, np.empty((ROWS, 0)), y, ValueError, r"0 feature|one feature|minimum of 1")
+    assert_refused(case, np.empty((ROWS, 0)), y, ValueError, r"0 feature|minimum of 1")
 
 
 @pytest.mark.parametrize("rows", [ROWS - 1, ROWS + 1, 0])
@@ -236,7 +237,7 @@ def test_sparse_x_of_polynomials(case):
 def test_another_number_of_features_in_predict(case):
     X, y = case.data()
     model = quietly(case.model().fit, X, y)
-    with pytest.raises(ValueError, match=rf"{case.features + 1}|one feature"):
+    with pytest.raises(ValueError, match=rf"{case.features + 1}"):
         model.predict(np.ones((3, case.features + 1)))
 
 

@@ -216,6 +216,17 @@ def test_polynomial(run: Any, tmp_path: Path) -> None:
     )
 
 
+def test_polynomial_of_several_columns(run: Any, tmp_path: Path) -> None:
+    a, b = np.random.default_rng(0).uniform(-2.0, 5.0, (2, 200))
+    path = tmp_path / "surface.csv"
+    pd.DataFrame({"a": a, "b": b, "y": 1.0 - a * b + 0.5 * b**2}).to_csv(path, index=False)
+    fit = run("fit", path, "--target", "y", "--model", "polynomial", "--degree", "2")
+    assert fit.code == 0
+    assert fit.score("test R2")[0] > 0.999999
+    prediction = run("predict", "model.safetensors", path).table["prediction"]
+    np.testing.assert_allclose(prediction, pd.read_csv(path)["y"], atol=1e-3)
+
+
 def test_options_reach_the_estimator(run: Any, data: Path) -> None:
     fit = run(
         "fit", data, "--target", "price", "--model", "mlp", "--hidden", "7, 5", "--epochs", "3",
@@ -605,7 +616,7 @@ FIT_FAULTS = [
     ("t.csv --target class --model linear", "is not a number"),
     ("t.csv --target price --model logistic --task regression", "logistic does not do regression"),
     ("t.csv --target price --model linear --task classification", "logistic and mlp do"),
-    ("t.csv --target price --model polynomial --drop infinite", "exactly one numeric feature"),
+    ("t.csv --target price --model polynomial --drop infinite", "features that are all numeric"),
     ("t.csv --target price --degree 2 --model mlp", "--degree belongs to --model polynomial"),
     ("t.csv --target price --hidden 5 --model linear", "--hidden belongs to --model mlp"),
     ("t.csv --target price --hidden 5,x", "--hidden must be whole numbers"),

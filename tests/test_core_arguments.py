@@ -64,15 +64,64 @@ def test_a_basis_at_points_is_for_descents_alone(isa):
 
 
 def test_a_tuple_of_rows_is_a_matrix(isa, rng):
-    """Of three, too, although the core takes a tuple of three for a basis at points."""
-    X = rng.standard_normal((3, 3))
+    """Of three to five, too, although the core takes such tuples for a basis at points, and for sparse matrices."""
     weights, biases = [rng.standard_normal((3, 1))], [np.ones(1)]
-    for call in (
-        lambda x: kernels.relu_network_forward(weights, biases, x)[0],
-        lambda x: kernels.relu_network_input_gradient(weights, biases, x),
-        lambda x: kernels.relu_network_loss_gradient(weights, biases, x, np.zeros(3))[1],
+    for n in (3, 4, 5):
+        X, y = rng.standard_normal((n, 3)), np.zeros(n)
+        for call in (
+            lambda x: kernels.relu_network_forward(weights, biases, x)[0],
+            lambda x: kernels.relu_network_input_gradient(weights, biases, x),
+            lambda x, y=y: kernels.relu_network_loss_gradient(weights, biases, x, y)[1],
+        ):
+            np.testing.assert_array_equal(call(tuple(X)), call(X))
+
+
+def test_products_that_do_not_fit_together(isa, rng):
+    X, units, recurrences = rng.standard_normal((6, 2)), np.ones((2, 2)), np.ones((2, 3, 2))
+    table = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 2]])
+    right = {
+        "X": X,
+        "units": units,
+        "recurrences": recurrences,
+        "table": table,
+        "mixing": np.eye(4),
+    }
+    theta = np.ones((1, 4))
+
+    def products(**other):
+        return tuple((right | other).values())
+
+    assert _native.core.product_predict(theta, products(), 1).shape == (6, 1)
+    assert _native.core.product_slopes(theta, products(mixing=None), 1).shape == (6, 1, 2)
+    for entry in ([1, 1, 2], [-1, 1, 1], [0, 2, 1], [0, -1, 1], [0, 1, 3], [0, 1, -1]):
+        wrong = table.copy()
+        wrong[0] = entry
+        assert _native.core.product_predict(theta, products(table=wrong), 1) is NotImplemented
+    for other in (
+        {"X": X[:, :1].copy()},
+        {"X": X[:, 0].copy()},
+        {"units": np.ones(3)},
+        {"units": units.astype(np.float32)},
+        {"recurrences": np.ones((2, 2, 2))},
+        {"recurrences": np.ones((2, 3, 1))},
+        {"recurrences": np.ones(12)},
+        {"table": table.astype(np.int32)},
+        {"table": table[:, :2].copy()},
+        {"mixing": np.eye(3)},
     ):
-        np.testing.assert_array_equal(call(tuple(X)), call(X))
+        assert _native.core.product_predict(theta, products(**other), 1) is NotImplemented
+        with pytest.raises(ValueError, match="fit together"):
+            _native.core.linear_moments((products(**other), np.zeros((6, 1)), None), True, 1)
+    for wrong in (np.ones((1, 3)), np.ones(4), np.ones((1, 4), np.float32)):
+        assert _native.core.product_predict(wrong, products(), 1) is NotImplemented
+        assert _native.core.product_slopes(wrong, products(), 1) is NotImplemented
+    answer = _native.core.network_answer(*layer(3, 1), products(), "identity", "output", 1)
+    assert answer is NotImplemented
+    moments = _native.core.linear_moments((X, X[:, :1].copy(), None), True, 1).standardised(
+        np.zeros(2), np.ones(2), np.zeros(1), 1.0, True
+    )
+    with pytest.raises(ValueError, match="does not fit the moments"):
+        moments.mixed(np.eye(2))
 
 
 @pytest.mark.parametrize("kind", ["object", "record", "text"])

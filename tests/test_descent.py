@@ -288,6 +288,32 @@ def test_weight_decay_leaves_biases_alone(rng, dtype):
 # ---------------------------------------------------------------- identities
 
 
+def test_a_record_for_each_step_changes_no_step(isa, rng, dtype):
+    """The same bits; the records' means over an epoch are its record, and the last one's norm and rate."""
+    weights, biases, data = problem(rng, dtype)
+    settings = {"schedule": Exponential(0.9), "stop": [MaxEpochs(3)]}
+    plain, by_epochs = compiled(weights, biases, data, SQUARED, st.Adam(0.05), **settings)
+    same, by_steps = compiled(
+        weights, biases, data, SQUARED, st.Adam(0.05), each_step=True, **settings
+    )
+    for a, b in zip(plain.weights + plain.biases, same.weights + same.biases, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert by_steps["n_steps"] == by_epochs["n_steps"] == len(by_steps["history"]["loss"])
+    assert by_steps["n_epochs"] == by_epochs["n_epochs"] == 3
+    per_epoch = -(-ROWS // BATCH)
+    sizes = np.full(per_epoch, BATCH)
+    sizes[-1] = ROWS - BATCH * (per_epoch - 1)
+    losses = by_steps["history"]["loss"].reshape(3, per_epoch)
+    means = np.average(losses, axis=1, weights=sizes)
+    np.testing.assert_allclose(means, by_epochs["history"]["loss"], rtol=1e-13)
+    for name in ("gradient_norm", "learning_rate"):
+        last = by_steps["history"][name][per_epoch - 1 :: per_epoch]
+        np.testing.assert_array_equal(last, by_epochs["history"][name])
+    np.testing.assert_allclose(
+        by_steps["history"]["learning_rate"], 0.05 * 0.9 ** np.arange(3 * per_epoch), rtol=1e-13
+    )
+
+
 def test_a_batch_of_all_rows_is_the_full_gradient(isa, rng, dtype):
     """By epochs with batch = n, and by points: the same bits; shuffled, the same up to rounding."""
     weights, biases, data = problem(rng, dtype)

@@ -309,6 +309,29 @@ def test_replaced_weights_are_where_training_starts(isa):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_compacted_network_trains_on(isa, optimizer):
+    """Its optimizer starts anew: the parameters that were stepped may use what the reported ones do not."""
+    model = network(optimizer).partial_fit(X, Y)
+    model.coefs_[0][:, 2] = 0.0
+    model.coefs_[1][2] = 0.0
+    small = model.compact()
+    np.testing.assert_allclose(small.predict(X), model.predict(X), rtol=0, atol=1e-12)
+    assert small.hidden_layer_sizes == (5,)
+    assert small.partial_fit(X, Y, epochs=3).loss_ < model.loss_
+
+
+def test_gradual_pruning_prunes_what_is_reported(isa, optimizer):
+    schedule = st.pruning.Gradual(0.5, end_epoch=3)
+    model = network(optimizer, pruning=schedule, max_iter=5)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, Y)
+    zeros = sum(np.count_nonzero(w == 0) for w in model.coefs_)
+    assert zeros == sum(w.size for w in model.coefs_) // 2
+    stepped = model._resume["state"].stepped[0]
+    for reported, also in zip(model.coefs_, stepped, strict=True):
+        assert np.all(also[reported == 0] == 0)
+
+
 def test_early_stopping_judges_the_reported(isa, optimizer):
     model = network(optimizer, early_stopping=True, max_iter=8, n_iter_no_change=100)
     with pytest.warns(ConvergenceWarning):

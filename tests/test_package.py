@@ -155,6 +155,7 @@ def test_the_names_of_the_design():
         "minimize",
         "minimize_many",
         "CompiledFunction",
+        "lr_find",
         "SGD",
         "Momentum",
         "Adam",

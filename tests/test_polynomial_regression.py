@@ -539,8 +539,3 @@ def test_bad_parameters(points, parameters, error, message):
     with pytest.raises(error, match=message):
         model.fit(*points)
     assert set(vars(model)) == set(model.get_params())
-
-
-def test_more_than_one_feature_is_refused(rng):
-    with pytest.raises(ValueError, match=r"X must have one feature.*shape \(20, 2\)"):
-        st.PolynomialRegression().fit(rng.standard_normal((20, 2)), np.ones(20))

@@ -291,6 +291,14 @@ def test_a_fit_reaches_the_sparsity_and_trains_on(rng):
     assert bits(before) != bits(model.coefs_)
 
 
+def test_something_is_left_of_every_layer(rng):
+    X, y = data(rng)
+    for how, left in (("magnitude", [1, 1, 1]), ("neurons", [6, 3, 2])):
+        schedule = Gradual(0.99, end_epoch=3, how=how)
+        model = network((3, 2), pruning=schedule).fit(X, y)
+        assert [int(mask.sum()) for mask in model.masks_] == left
+
+
 def test_patience_and_early_stopping_wait_for_the_final_masks(rng):
     X, y = data(rng, 300)
     for parameters in (

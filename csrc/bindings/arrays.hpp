@@ -97,9 +97,17 @@ inline bool is_polynomial(py::handle X) {
            py::isinstance<py::tuple>(parts[2]);
 }
 
+// Products of polynomials at points (n, variables) are a tuple of the points, the variables' units,
+// recurrences, the table of terms, and the mixing or None.
+inline bool is_product(py::handle X) {
+    return py::isinstance<py::tuple>(X) && py::len(X) == 5;
+}
+
 // The array that has the type of the matrix's entries.
 inline py::object entries_of(const py::object& X) {
-    return is_sparse(X) || is_polynomial(X) ? py::object(py::reinterpret_borrow<py::tuple>(X)[0]) : X;
+    return is_sparse(X) || is_polynomial(X) || is_product(X)
+               ? py::object(py::reinterpret_borrow<py::tuple>(X)[0])
+               : X;
 }
 
 // int32 or int64; nothing for any other array.
@@ -123,11 +131,42 @@ inline PolynomialBasis basis_from(py::handle recurrence, Index degree) {
             data<double>(coefficients[2])};
 }
 
+// The rows of such products, or nothing if their parts don't fit together.
+template <class T>
+std::optional<ProductRows<T>> product_rows(py::handle X) {
+    const auto parts = py::reinterpret_borrow<py::tuple>(X);
+    for (const int part : {1, 2})
+        if (!is_array_of<double>(parts[part])) return std::nullopt;
+    if (!is_array_of<T>(parts[0]) || as_array(parts[0]).ndim() != 2 || as_array(parts[2]).ndim() != 3 ||
+        !is_class_array(parts[3]) || as_array(parts[3]).ndim() != 2 || as_array(parts[3]).shape(1) != 3)
+        return std::nullopt;
+    ProductRows<T> X_rows{matrix<T>(parts[0]), {}};
+    ProductBasis& basis = X_rows.basis;
+    basis.variables = X_rows.points.cols;
+    basis.degree = as_array(parts[2]).shape(2);
+    basis.terms = as_array(parts[3]).shape(0);
+    basis.units = data<double>(parts[1]);
+    basis.recurrences = data<double>(parts[2]);
+    basis.table = data<std::int64_t>(parts[3]);
+    if (as_array(parts[1]).size() != 2 * basis.variables ||
+        as_array(parts[2]).size() != 3 * basis.variables * basis.degree || !basis.is_valid())
+        return std::nullopt;
+    if (parts[4].is_none()) return X_rows;
+    if (!is_array_of<double>(parts[4]) || as_array(parts[4]).size() != (basis.terms + 1) * (basis.terms + 1))
+        return std::nullopt;
+    basis.mixing = data<double>(parts[4]);
+    return X_rows;
+}
+
 // Inputs (n, d), dense, sparse or a basis at points, or nothing if X is not of type T or its parts don't fit
 // together. Python has checked that the columns of sparse entries are in range and the starts in order.
 template <class T>
 std::optional<Inputs<T>> inputs(const py::object& X) {
     if (is_array_of<T>(X) && as_array(X).ndim() == 2) return Inputs<T>(matrix<T>(X));
+    if (is_product(X)) {
+        const auto rows = product_rows<T>(X);
+        return rows && rows->basis.terms > 0 ? std::optional<Inputs<T>>(*rows) : std::nullopt;
+    }
     if (!is_sparse(X) && !is_polynomial(X)) return std::nullopt;
     const auto parts = py::reinterpret_borrow<py::tuple>(X);
     if (is_polynomial(X)) {

@@ -7,6 +7,7 @@
 #include "core/change_of_basis.hpp"
 #include "core/eigenvalues.hpp"
 #include "core/linear_moments.hpp"
+#include "core/orthonormal_products.hpp"
 #include "core/polynomial_moments.hpp"
 #include "core/value_range.hpp"
 
@@ -124,6 +125,22 @@ Moments moments_about(const Moments& m, const py::object& theta) {
     return about(m, parts, parts + size);
 }
 
+// What makes the basis orthonormal on the data, (terms, terms), as far as the moments determine it: all terms
+// if the first of the two, their number, says so.
+py::tuple orthonormal_mixing_of(const Moments& m) {
+    const Mixing mixing = measured([&](Interrupt* interrupt) { return orthonormal_mixing(m, interrupt); });
+    const Index n = mixing.weights.empty() ? 0 : m.features;
+    auto weights = new_array<double>({n, n});
+    std::copy(mixing.weights.begin(), mixing.weights.end(), weights.mutable_data());
+    return py::make_tuple(mixing.terms, weights);
+}
+
+// mixing: (features, features), a lower triangle.
+Moments moments_mixed(const Moments& m, const py::object& mixing) {
+    const double* weights = of_size(mixing, m.features * m.features);
+    return measured([&](Interrupt* interrupt) { return mixed(m, weights, interrupt); });
+}
+
 // (low, high, root mean square) of all entries, or None if one is not finite; of no entries (inf, -inf, 0).
 py::object value_range(const py::object& values) {
     return with_scalar_type(
@@ -213,6 +230,8 @@ void bind_moments(py::module_& m) {
         .def("orthonormal_recurrence", &orthonormal_recurrence_of)
         .def("in_basis", &moments_in_basis)
         .def("about", &moments_about)
+        .def("orthonormal_mixing", &orthonormal_mixing_of)
+        .def("mixed", &moments_mixed)
         .def("hessian", [](const Moments& s, double l2) {
             auto hessian = new_array<double>({s.features, s.features});
             s.hessian(l2, hessian.mutable_data());

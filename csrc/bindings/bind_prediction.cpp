@@ -27,7 +27,8 @@ py::object with_network(const py::object& weights, const py::object& biases, con
             using T = decltype(t);
             const auto parameters = ParameterArrays::from(weights, biases);
             const auto matrix = inputs<T>(X);
-            if (!parameters || !matrix || matrix->is_polynomial() || !are_parameters<T>(*parameters))
+            if (!parameters || !matrix || matrix->is_polynomial() || matrix->is_product() ||
+                !are_parameters<T>(*parameters))
                 return not_implemented();
             NetworkConfig config;
             config.widths = widths_of(parameters->weights);

@@ -158,6 +158,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     c.base_rate = c.optimizer.learning_rate;
     read(d, "base_rate", c.base_rate);
     read(d, "n_threads", c.n_threads);
+    read(d, "each_step", c.each_step);
     return c;
 }
 

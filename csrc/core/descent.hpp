@@ -64,8 +64,9 @@ struct DescentConfig {
     Index first_step = 0;
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
-    double base_rate = 0;  // the optimizer's learning rate, or what exhausted patience has left of it
-    int n_threads = 1;     // wanted; results do not depend on it
+    double base_rate = 0;    // the optimizer's learning rate, or what exhausted patience has left of it
+    int n_threads = 1;       // wanted; results do not depend on it
+    bool each_step = false;  // by epochs: a record for each step, of its batch alone
 };
 
 struct Record {
@@ -164,7 +165,9 @@ class Descent {
     std::size_t bytes() const { return static_cast<std::size_t>(objective_.size()) * sizeof(T); }
     // An epoch's loss was measured on the way from its start; a point's, and a validation number, where it
     // is.
-    bool best_is_at_start() const { return !config_.by_points && config_.stop.monitor == Monitor::loss; }
+    bool best_is_at_start() const {
+        return !config_.by_points && !config_.each_step && config_.stop.monitor == Monitor::loss;
+    }
     void copy_reported(Buffer<T>& to) const { std::memcpy(to.data(), reported_, bytes()); }
 
     // Where the first epoch starts is the best so far, and is kept already.
@@ -218,7 +221,8 @@ class Descent {
                 if (interrupt_.stopped()) return end(Status::interrupted);
             }
             const Rows rows = batches_.batch(b);
-            const bool last = b + 1 == count || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
+            const bool last =
+                b + 1 == count || config_.each_step || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
             const double rate = learning_rate();
             const double loss = config_.by_points
@@ -243,7 +247,7 @@ class Descent {
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
             if (late) return close_epoch(mean, rate) && close(Status::max_seconds);
-            if (last && b + 1 < count) {
+            if (b + 1 < count && stop.max_steps >= 0 && step_ >= stop.max_steps) {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
             if (last && !close_epoch(mean, rate)) return false;

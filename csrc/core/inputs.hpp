@@ -1,10 +1,12 @@
 // The inputs of a data set, (rows, cols): dense or sparse in rows (CSR), in the caller's memory, or a
-// polynomial basis at points. Of the latter two a few rows at a time are made dense where they are used.
+// polynomial basis at points, of one variable or of several. Of all but the first a few rows at a time are
+// made dense where they are used.
 #pragma once
 
 #include <algorithm>
 
 #include "core/polynomial.hpp"
+#include "core/product_basis.hpp"
 #include "core/views.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -114,6 +116,7 @@ struct Inputs {
     MatrixView<const T> dense;  // without data if the rows are something else
     SparseRows<T> sparse;
     PolynomialRows<T> polynomial;
+    ProductRows<T> product;
     Index rows = 0, cols = 0;
 
     Inputs() = default;
@@ -121,10 +124,12 @@ struct Inputs {
     Inputs(SparseRows<T> matrix, Index n_rows, Index n_cols) : sparse(matrix), rows(n_rows), cols(n_cols) {}
     Inputs(PolynomialRows<T> basis, Index n_rows, Index degree)
         : polynomial(basis), rows(n_rows), cols(degree) {}
+    Inputs(ProductRows<T> basis) : product(basis), rows(basis.points.rows), cols(basis.basis.terms) {}
 
     bool is_sparse() const { return sparse.absent != nullptr; }
     bool is_polynomial() const { return polynomial.points != nullptr; }
-    bool is_dense() const { return !is_sparse() && !is_polynomial(); }
+    bool is_product() const { return product.points.data != nullptr; }
+    bool is_dense() const { return !is_sparse() && !is_polynomial() && !is_product(); }
     Index size() const { return rows * cols; }
 
     // Row i of a sparse matrix, to (cols,).

@@ -7,6 +7,7 @@
 // most 1.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 
@@ -63,9 +64,42 @@ std::vector<ColumnFrame> column_frames(MatrixView<const T> a) {
     return frames;
 }
 
-// The same of inputs that may be sparse.
+// The same of products at points: each lane has its own extremes, and a group that is not full the first one.
+template <class T>
+std::vector<ColumnFrame> column_frames(const ProductRows<T>& X) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    constexpr Index n = width<double>;
+    std::vector<double> low(static_cast<std::size_t>(X.basis.terms * n), infinity),
+        high(low.size(), -infinity);
+    const Rows all{nullptr, 0, X.points.rows};
+    X.for_groups(all, 0, X.points.rows, [&](Index, Index count, const double* values) {
+        for (Index j = 0; j < X.basis.terms; ++j) {
+            const double* column = values + (j + 1) * ProductValues::group;
+            double *l = low.data() + j * n, *h = high.data() + j * n;
+            Vec<double> least = load(l), most = load(h);
+            for (Index i = 0; i < ProductValues::group && count == ProductValues::group; i += n) {
+                const Vec<double> value = load(column + i);
+                least = value < least ? value : least;
+                most = value > most ? value : most;
+            }
+            store(l, least);
+            store(h, most);
+            for (Index i = 0; i < count && count < ProductValues::group; ++i) {
+                *l = column[i] < *l ? column[i] : *l;
+                *h = column[i] > *h ? column[i] : *h;
+            }
+        }
+    });
+    std::vector<ColumnFrame> frames;
+    for (auto l = low.begin(), h = high.begin(); l != low.end(); l += n, h += n)
+        frames.push_back(ColumnFrame::of(*std::min_element(l, l + n), *std::max_element(h, h + n)));
+    return frames;
+}
+
+// The same of inputs of any kind.
 template <class T>
 std::vector<ColumnFrame> column_frames(const Inputs<T>& X) {
+    if (X.is_product()) return column_frames(X.product);
     if (!X.is_sparse()) return column_frames(X.dense);
     constexpr T infinity = std::numeric_limits<T>::infinity();
     const auto n = static_cast<std::size_t>(X.cols);
@@ -306,11 +340,26 @@ class LinearMoments {
             for (Index i = 0; i < end; ++i) ones[i] = i < n;
             if (X.is_sparse())
                 fill_sparse_columns(X, first, n);
+            else if (X.is_product())
+                fill_product_columns(X.product, first, n);
             else
                 fill_columns<T>({X.dense.row(first), n, X.cols}, 1);
             fill_columns(y, 1 + X.cols);
             for (Index j = 1; j < columns_; ++j)
                 for (Index i = n; i < end; ++i) right_.data()[j * chunk + i] = 0;
+        }
+        template <class T>
+        void fill_product_columns(const ProductRows<T>& X, Index first, Index n) {
+            double* columns = right_.data() + chunk;
+            const Rows rows{nullptr, first, n};
+            X.for_groups(rows, 0, n, [&](Index i, Index count, const double* values) {
+                for (Index j = 0; j < X.basis.terms; ++j) {
+                    const ColumnFrame& frame = frames_[static_cast<std::size_t>(1 + j)];
+                    const double* from = values + (j + 1) * ProductValues::group;
+                    double* to = columns + j * chunk + i;
+                    for (Index r = 0; r < count; ++r) to[r] = (from[r] - frame.shift) * (1 / frame.unit);
+                }
+            });
         }
         template <class T>
         void fill_sparse_columns(const Inputs<T>& X, Index first, Index n) {

@@ -286,6 +286,7 @@ class NetworkPass {
         }
         if (data_->X.is_polynomial())
             return data_->X.polynomial.expand(rows_, r0, r1 - r0, data_->X.cols, to, input_stride_);
+        if (data_->X.is_product()) return data_->X.product.expand(rows_, r0, r1 - r0, to, input_stride_);
         const auto& X = data_->X.dense;
         if (input_stride_ == 1) {
             for (Index i = r0; i < r1; ++i) to[i] = X.data[rows_[i]];

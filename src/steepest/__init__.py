@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         stopping,
     )
     from steepest._compiled import CompiledFunction
+    from steepest._lr_find import RangeTest, lr_find
     from steepest._minimize import MinimizeResult, minimize
     from steepest._minimize_many import MinimizeManyResult, minimize_many
     from steepest.estimators import (
@@ -85,6 +86,7 @@ __all__ = [
     "PolynomialRegression",
     "RAdam",
     "RMSprop",
+    "RangeTest",
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
@@ -97,6 +99,7 @@ __all__ = [
     "kernels",
     "landscape",
     "losses",
+    "lr_find",
     "minimize",
     "minimize_many",
     "optimizers",
@@ -133,6 +136,7 @@ _HOME = {
         ),
         "optimizers",
     ),
+    **dict.fromkeys(("lr_find", "RangeTest"), "_lr_find"),
     **dict.fromkeys(("minimize", "MinimizeResult"), "_minimize"),
     **dict.fromkeys(("minimize_many", "MinimizeManyResult"), "_minimize_many"),
     "CompiledFunction": "_compiled",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -78,10 +79,10 @@ def to_monomial(
     values = exactly(coefficients)
     if rest is not None:
         values = [value + more for value, more in zip(values, exactly(rest), strict=True)]
-    in_u = _in_powers(values, a, b, c)
+    in_u = in_powers(values, a, b, c)
     middle, half = (Fraction(part) for part in domain_map(domain))
     if half == 0:  # one point, mapped onto 0: only the value there is known
-        return np.array([_rounded(in_u[0]), *([0.0] * (n - 1))])
+        return np.array([rounded(in_u[0]), *([0.0] * (n - 1))])
     # Horner's rule for sum_j d_j half^(n-1-j) (x - middle)^j, all of dyadic numbers; the division comes last.
     in_x = [Fraction(0)] * n
     power = Fraction(1)
@@ -92,10 +93,10 @@ def to_monomial(
         ]
         power *= half
     scale = half ** (n - 1)
-    return np.array([_rounded(value / scale) for value in in_x])
+    return np.array([rounded(value / scale) for value in in_x])
 
 
-def _in_powers(
+def in_powers(
     values: list[Fraction], a: list[Fraction], b: list[Fraction], c: list[Fraction]
 ) -> list[Fraction]:
     """Return the coefficients of u^j in sum_k values_k p_k(u), by Clenshaw's recurrence.
@@ -126,15 +127,16 @@ def two_floats(value: Fraction) -> tuple[float, float]:
     return high, float(value - Fraction(high))
 
 
-def _rounded(value: Fraction) -> float:
+def rounded(value: Fraction) -> float:
+    """Return the nearest float, infinity beyond the largest."""
     try:
         return float(value)
     except OverflowError:  # powers of x where the range is tiny
         return float("inf") if value > 0 else float("-inf")
 
 
-def domain_map(domain: tuple[float, float]) -> tuple[float, float]:
-    """Return the middle and half of the length of a domain: (x - middle) / half is in [-1, 1]."""
+def domain_map(domain: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Return the middle and half of the length of a domain, or of several: (x - middle) / half is in [-1, 1]."""
     low, high = domain
     return 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low  # halved first: no overflow
 

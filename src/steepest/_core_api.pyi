@@ -24,8 +24,13 @@ _Recurrence: TypeAlias = tuple[_Array, _Array, _Array] | None  # a, b, c, (degre
 _Inputs: TypeAlias = _Array | tuple[_Array, _Array, _Array, _Array]
 # A polynomial basis at points (n,), its degree and its recurrence: the rows of a linear model, for descents alone.
 _Basis: TypeAlias = tuple[_Array, int, tuple[_Array, _Array, _Array]]
+# Products of polynomials at points (n, variables), which are mapped by their units (variables, 2), middle and half:
+# recurrences (variables, 3, degree), terms (terms, 3): parent, variable, power; mixing (1 + terms, 1 + terms).
+_Products: TypeAlias = tuple[
+    _Array, NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64] | None
+]
 # X or x, y, sample weights (n,). y: numbers (n, K), or for a loss of classes these (n,), int64 in 0 ... K - 1.
-_Data: TypeAlias = tuple[_Inputs | _Basis, _Array, _Array | None]
+_Data: TypeAlias = tuple[_Inputs | _Basis | _Products, _Array, _Array | None]
 # MT19937: its key (624,) and how many words of it have been drawn; or a seed
 _Twister: TypeAlias = tuple[NDArray[np.uint32], int] | int
 _Hidden: TypeAlias = (
@@ -66,6 +71,15 @@ def polynomial_predict(
 def polynomial_loss_gradient(
     theta: _Array, x: _Array, y: _Array, recurrence: _Recurrence, /
 ) -> tuple[float, _Array] | NotImplementedType: ...
+
+# Polynomials of several variables: values (n, K) for theta (K, 1 + terms), and derivatives by what the points are
+# mapped to, (n, K, variables); before any mixing.
+def product_predict(
+    theta: NDArray[np.float64], X: _Products, n_threads: int, /
+) -> _Array | NotImplementedType: ...
+def product_slopes(
+    theta: NDArray[np.float64], X: _Products, n_threads: int, /
+) -> _Array | NotImplementedType: ...
 
 # The network. network_forward returns the activations of all layers.
 def network_forward(
@@ -151,6 +165,10 @@ class Moments:
     ) -> Moments: ...
     # Of what is added to theta (2, outputs, features).
     def about(self, theta: NDArray[np.float64], /) -> Moments: ...
+    # How many of the features the data determine, in their order, and if all, the lower triangle (features,
+    # features) that makes them orthonormal on the data; and the moments of features mixed by such a triangle.
+    def orthonormal_mixing(self, /) -> tuple[int, NDArray[np.float64]]: ...
+    def mixed(self, mixing: NDArray[np.float64], /) -> Moments: ...
 
 class LinearMoments:
     # mean, deviation (about the mean or about 0) and largest magnitude of each column of [X, y]: (3, d + K)

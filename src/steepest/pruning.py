@@ -39,7 +39,7 @@ class Gradual:
     Parameters
     ----------
     final : float in (0, 1)
-        Sparsity at the end, :math:`s_f`; of "neurons" at least one stays in each layer.
+        Sparsity at the end, :math:`s_f`; at least one weight, or neuron, stays in each layer ("global": in all).
     begin_epoch : int, default 0
         :math:`e_0`; 0 is before the first epoch.
     end_epoch : int, default 10
@@ -101,13 +101,11 @@ class Gradual:
         layers = range(len(weights) - (self.how == "neurons"))
         amounts = []
         for size, kept in counts:
-            wanted = round(self.sparsity(epoch) * size)
-            if self.how == "neurons":
-                wanted = min(wanted, size - 1)
+            wanted = min(round(self.sparsity(epoch) * size), size - 1)
             amounts.append(max(wanted - (size - kept), 0))
         if self.how == "global":
             size, kept = np.sum(counts, axis=0)
-            wanted = round(self.sparsity(epoch) * int(size))
+            wanted = min(round(self.sparsity(epoch) * int(size)), int(size) - 1)
             amounts = [max(wanted - int(size - kept), 0)] * len(amounts)
             return pruned_masks(weights, masks, amounts[0], "global", list(layers))
         result = list(masks)

@@ -120,8 +120,9 @@ def on_points(of: Certified) -> Array | None:
     return model.monomial_coef_
 
 
-# How coefficients are found, and the digits that are asked of them. On points, Wampler5 allows no more than 8: 1e-9
-# of its coefficients, which are 1, is less than the rounding of its largest y, 2.6e7.
+# How coefficients are found, and the digits that are asked of them. On points, Wampler5 allows no more than 8: its
+# residuals, up to 2e7, multiply the rounding of the basis polynomials' values, and its coefficients are 1. Sums in
+# more digits do not help there; polynomials in more digits, as moments have them, do.
 FITS: dict[str, tuple[Callable[[Certified], Array | None], float]] = {
     "linear": (linear, 12.0),
     "chebyshev": (by_moments("chebyshev"), 12.0),

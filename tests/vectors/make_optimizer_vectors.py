@@ -20,6 +20,7 @@ import numpy as np
 import steepest as st
 from vectors.optimizer_cases import (
     CASES,
+    DECAY,
     GROUPS,
     KEPT,
     SIZE,
@@ -42,6 +43,7 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
 
     torch.set_default_dtype(torch.float64)  # else NAdam keeps the product of its momenta in float32
     start, gradients = problem()
+    average = keywords.pop("average", None)
     grouped = keywords.pop("groups", False)
     parts = [[i] for i in range(SIZE)] if grouped else [list(range(SIZE))]
     theta = [torch.tensor(start[part], dtype=torch.float64, requires_grad=True) for part in parts]
@@ -54,6 +56,13 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
                 factors[part] = factor
                 groups[part] |= {} if decay is None else {"weight_decay": decay}
     optimizer = getattr(torch.optim, name)(groups, **keywords)
+    averaged = None
+    if average is not None:
+        swa, module = torch.optim.swa_utils, torch.nn.ParameterList(theta)
+        theta = list(module)
+        optimizer = getattr(torch.optim, name)(theta, **keywords)
+        rule = swa.get_ema_multi_avg_fn(DECAY) if average == "exponential" else None
+        averaged = swa.AveragedModel(module, multi_avg_fn=rule)
     path = []
     for rate, gradient in zip(rates(optimizer.defaults["lr"]), gradients, strict=True):
         for group, factor in zip(optimizer.param_groups, factors, strict=True):
@@ -61,7 +70,11 @@ def torch_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
         for entry, part in zip(theta, parts, strict=True):
             entry.grad = torch.tensor(gradient[part])
         optimizer.step()
-        path.append(np.concatenate([entry.detach().numpy() for entry in theta]))
+        reported = theta
+        if averaged is not None:
+            averaged.update_parameters(module)
+            reported = list(averaged.module)
+        path.append(np.concatenate([entry.detach().numpy() for entry in reported]))
     return np.array(path)
 
 
@@ -93,12 +106,14 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
     import optax
 
     start, gradients = problem()
+    mean = optax.ema(DECAY, debias=True) if keywords.pop("average", None) else None
     module = optax.contrib if name.startswith("schedule_free") else optax
     default = {"schedule_free_sgd": 1.0, "schedule_free_adamw": 0.0025}.get(name)
     table = jax.numpy.asarray(rates(keywords.get("learning_rate", default)))
     optimizer = getattr(module, name)(**{**keywords, "learning_rate": lambda count: table[count]})
     theta = jax.numpy.asarray(start)
     state = optimizer.init(theta)
+    state_of_mean = None if mean is None else mean.init(theta)
     path = []
     for gradient in gradients:
         updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta)
@@ -106,6 +121,8 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
         reported = theta
         if module is optax.contrib:
             reported = optax.contrib.schedule_free_eval_params(state, theta)
+        if mean is not None:
+            reported, state_of_mean = mean.update(theta, state_of_mean)
         path.append(np.array(reported))
     return np.array(path)
 

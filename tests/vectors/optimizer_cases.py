@@ -52,6 +52,8 @@ CASES: list[Case] = [
     ("torch", "Rprop", {"etas": (0.3, 1.5), "step_sizes": (1e-3, 0.05)}),
     ("torch", "SGD", {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1, "groups": True}),
     ("torch", "AdamW", {"lr": 0.05, "weight_decay": 0.1, "groups": True}),
+    ("torch", "SGD", {"lr": 0.02, "momentum": 0.9, "average": "exponential"}),
+    ("torch", "Adam", {"lr": 0.05, "average": "uniform"}),
     ("keras", "SGD", {}),
     ("keras", "SGD", {"momentum": 0.9, "weight_decay": 0.1}),
     ("keras", "SGD", {"momentum": 0.9, "nesterov": True}),
@@ -104,6 +106,7 @@ CASES: list[Case] = [
     ("schedulefree", "AdamWScheduleFree", {}),
     ("schedulefree", "AdamWScheduleFree", {"lr": 0.05, "warmup_steps": 20, "weight_decay": 0.1}),
     ("schedulefree", "AdamWScheduleFree", {"lr": 0.05, "r": 2.0, "weight_lr_power": 1.5}),
+    ("optax", "sgd", {"learning_rate": 0.02, "average": "debiased"}),
     ("sklearn", "sgd", {}),
     ("sklearn", "sgd", {"nesterovs_momentum": False, "learning_rate_init": 0.02}),
     ("sklearn", "adam", {}),
@@ -117,6 +120,13 @@ GROUPS: list[tuple[int | None, str, float, float | None]] = [
     (1, "weights", 2.0, None),
     (None, "biases", 3.0, 0.0),
 ]
+
+DECAY = 0.9  # of the exponential averages
+AVERAGES = {
+    "exponential": st.optimizers.EMA(DECAY),
+    "debiased": st.optimizers.EMA(DECAY, debias=True),
+    "uniform": st.optimizers.PolyakRuppert(),
+}
 
 
 def label(case: Case) -> str:
@@ -140,8 +150,10 @@ def rates(learning_rate: float) -> np.ndarray:
 def preset_of(case: Case) -> st.optimizers.Optimizer:
     """Return our optimizer for the case."""
     library, name, keywords = case
-    rest = {key: value for key, value in keywords.items() if key != "groups"}
+    rest = {key: value for key, value in keywords.items() if key not in ("groups", "average")}
     optimizer = st.optimizers.preset(library, name, **rest)
+    if "average" in keywords:
+        return replace(optimizer, average=AVERAGES[keywords["average"]])
     if "groups" not in keywords:
         return optimizer
     decays = "weight_decay" if optimizer.weight_decay else "l2"

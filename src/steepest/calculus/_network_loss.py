@@ -16,7 +16,8 @@ class NetworkLoss:
     What `fit` minimizes, on the full batch: the mean over the rows, weighted if they are, of the
     loss that the estimator states, plus the L2 penalty
     :math:`\frac{\alpha}{2 B} \sum_l \|W_l\|_F^2` with B the rows or the sum of their weights. An L1
-    penalty, which has no gradient at 0, isn't part of it, and neither is dropout. Values and
+    penalty and group lasso, which have no gradient at 0, aren't part of it, and neither is dropout;
+    frozen and pruned parameters are parameters like all others. Values and
     gradients are those of the compiled core, by backpropagation [1]_, in float64.
 
     It goes wherever a function and its gradient go::

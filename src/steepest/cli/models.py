@@ -61,13 +61,13 @@ def candidates(options: Options, preprocessing: Preprocessing, task: str) -> lis
     """Return the models to train, the simplest first; more than one only for ``auto``."""
     columns = preprocessing.columns
     one_number = len(columns) == 1 and isinstance(columns[0], NumericColumn)
-    if options.model == "polynomial" and not one_number:
+    other = [column.name for column in columns if not isinstance(column, NumericColumn)]
+    if options.model == "polynomial" and other:
         numeric = [column.name for column in columns if isinstance(column, NumericColumn)]
-        other = [column.name for column in columns if not isinstance(column, NumericColumn)]
         raise InputError(
-            "--model polynomial needs exactly one numeric feature; the table has "
+            "--model polynomial needs features that are all numeric; the table has "
             f"{len(numeric)} numeric ({quoted(numeric) or 'none'}) and {len(other)} of categories "
-            f"({quoted(other) or 'none'}); --drop leaves columns out"
+            f"({quoted(other)}); --drop leaves columns out"
         )
     if options.model != "auto":
         return [options.model]

@@ -29,6 +29,7 @@ from steepest._validate import (
     check_thread_count,
     plain,
 )
+from steepest.estimators.advice import keep_ending
 from steepest.estimators.sparse import (
     CoreInputs,
     Inputs,
@@ -357,15 +358,16 @@ def continued(before: dict[str, Array], after: dict[str, Array]) -> dict[str, Ar
 
 
 def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -> None:
-    """Set ``status_``; warn where the user should know; raise what a callback or Ctrl-C raised."""
+    """Set ``status_``; warn where the user should know, with causes; raise what a callback or Ctrl-C raised."""
     status = result["status"]
     estimator.status_ = status
+    causes = keep_ending(estimator, result)
     if result["exception"] is not None:
         raise result["exception"]
     if status == "diverged":
         step = result["n_steps"]
         warnings.warn(
-            f"The descent diverged at step {step}: {MESSAGES[status]}.",
+            f"The descent diverged at step {step}: {MESSAGES[status]}.{causes}",
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
@@ -374,7 +376,7 @@ def report_ending(estimator: Any, result: dict[str, Any], stacklevel: int = 3) -
         norm = history["gradient_norm"][-1] if len(history["gradient_norm"]) else np.nan
         warnings.warn(
             f"The limit of epochs was reached and the optimization hasn't converged yet "
-            f"(after {result['n_epochs']} epochs; norm of the last gradient {norm:.3g}).",
+            f"(after {result['n_epochs']} epochs; norm of the last gradient {norm:.3g}).{causes}",
             ConvergenceWarning,
             stacklevel=stacklevel,
         )

@@ -37,7 +37,8 @@ class Compaction:
         neurons. Each hidden layer keeps at least one neuron, and ``hidden_layer_sizes`` of the new model says how
         many.
 
-        The moments of the optimizer and ``masks_`` shrink along, so that ``partial_fit`` and ``warm_start`` go on.
+        The moments of the optimizer and ``masks_`` shrink along, so that ``partial_fit`` and ``warm_start`` go on;
+        but an optimizer that reports an average, or looks ahead, starts anew.
 
         Parameters
         ----------
@@ -138,7 +139,12 @@ def _shrunk(estimator: Any, weights: list[Array], biases: list[Array], kept: lis
     if hasattr(estimator, "masks_"):
         small.masks_ = of_weights(kept_masks(estimator, weights))
     resume = getattr(estimator, "_resume", None)
-    if resume is not None and _fits(resume["state"], (weights, biases)):
+    # Where other parameters are stepped than those that are reported, neurons that do nothing here may do there.
+    if (
+        resume is not None
+        and resume["state"].stepped is None
+        and _fits(resume["state"], (weights, biases))
+    ):
         state = resume["state"]
         slots = state.slots and [(of_weights(w), of_biases(b)) for w, b in state.slots]
         state = replace(state, weights=small.coefs_, biases=small.intercepts_, slots=slots)

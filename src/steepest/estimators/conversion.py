@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from steepest._products import count_terms
 from steepest._validate import Array
 from steepest.estimators.base import NetworkState, require_fitted
 from steepest.estimators.given_layers import Layers, given_layers
@@ -463,18 +464,22 @@ def _require_own_loss(estimator: Any) -> None:
 # ---------------------------------------------------------------- polynomials
 
 
+MOST_TERMS = 1_000_000  # of PolynomialFeatures, most of them 0
+
+
 class PolynomialConversion:
     """``to_sklearn`` of a polynomial."""
 
     def to_sklearn(self: Any) -> Any:
         """Return a fitted polynomial of the monomial basis as scikit-learn's pipeline, with equal predictions.
 
-        Its steps are MinMaxScaler, which maps ``domain_`` onto [-1, 1], PolynomialFeatures and LinearRegression.
+        Its steps are MinMaxScaler, which maps ``domain_`` onto [-1, 1], PolynomialFeatures and LinearRegression,
+        where terms that ``interaction_order`` leaves out have the coefficient 0.
 
         Returns
         -------
         sklearn.pipeline.Pipeline
-            For X of shape (n, 1).
+            For X of shape (n, n_features).
 
         Raises
         ------
@@ -493,12 +498,29 @@ class PolynomialConversion:
                 f"scikit-learn's PolynomialFeatures has monomials alone, but basis is {self.basis_!r}; fit with "
                 "basis='monomial' to convert"
             )
-        degree = self.coef_.shape[-1] - 1
+        d = self.n_features_in_
+        powers = np.arange(self.coef_.shape[-1])[:, None] if d == 1 else self.powers_
+        degree = int(powers.sum(axis=1).max())
+        only = degree > 1 and int(powers.max()) == 1
         # The ends of the domain are all that the scaler asks of its data.
-        scaler = preprocessing.MinMaxScaler((-1, 1)).fit(np.reshape(self.domain_, (2, 1)))
-        features = preprocessing.PolynomialFeatures(degree).fit(np.zeros((1, 1)))
+        scaler = preprocessing.MinMaxScaler((-1, 1)).fit(np.reshape(self.domain_, (d, 2)).T)
+        if (terms := count_terms(d, degree, None, only)) > MOST_TERMS:
+            raise ValueError(
+                f"scikit-learn's PolynomialFeatures knows no interaction_order, and without it there are {terms:,} "
+                f"terms of degree {degree}; up to {MOST_TERMS:,} are converted"
+            )
+        features = preprocessing.PolynomialFeatures(degree, interaction_only=only)
+        features.fit(np.zeros((1, d)))
         line = linear_model.LinearRegression(fit_intercept=False)
-        line.coef_, line.intercept_ = self.coef_.copy(), 0.0
-        line.n_features_in_ = degree + 1
+        line.coef_, line.intercept_ = _placed(self.coef_, powers, features.powers_), 0.0
+        line.n_features_in_ = len(features.powers_)
         _copy(self, scaler, FEATURES)
         return pipeline.make_pipeline(scaler, features, line)
+
+
+def _placed(coef: Array, powers: Array, among: Array) -> Array:
+    """Return coefficients (..., n_terms) in the places that their terms have among others, and 0 elsewhere."""
+    place = {row.tobytes(): t for t, row in enumerate(among.astype(np.int64))}
+    placed = np.zeros((*coef.shape[:-1], len(among)))
+    placed[..., [place[row.tobytes()] for row in powers.astype(np.int64)]] = coef
+    return placed

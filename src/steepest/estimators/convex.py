@@ -28,13 +28,14 @@ from steepest.estimators.callbacks import (
 )
 from steepest.estimators.parameters import check_random_state_parameter
 from steepest.estimators.penalties import elastic_net
+from steepest.estimators.report import Reports
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule, combined_config
 
 
-class ConvexModel(CallbackSupport, BaseEstimator):
+class ConvexModel(CallbackSupport, Reports, BaseEstimator):
     """Parameters, configuration and record of a model with one minimum.
 
     With all rows in every batch the descent is recorded by points and has converged by ``tol``; with mini-batches

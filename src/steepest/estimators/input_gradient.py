@@ -37,7 +37,7 @@ _DERIVATIVE = {
 
 def polynomial_slope(coef: Array, basis: Basis, domain: tuple[float, float], x: Array) -> Array:
     """Return f'(x), (n,) in float64, of f(x) = sum_k coef_k p_k(u), where u maps the domain onto [-1, 1]."""
-    _, half = domain_map(domain)
+    half = float(domain_map(domain)[1])
     if len(coef) == 1 or half == 0:
         return np.zeros(len(x))
     u = to_unit(x.astype(np.float64), domain)

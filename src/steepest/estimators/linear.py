@@ -13,6 +13,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from steepest import _native
 from steepest._bases import exactly, two_floats
 from steepest._validate import Array, chunks
+from steepest.estimators.advice import Problem
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -258,6 +259,12 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         ------
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the descent diverged, or ``max_epochs`` were not enough: with the causes that were found, and their
+            numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)
@@ -310,7 +317,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         features = d + bool(self.fit_intercept)
         measuring = 0.0 if automatic else features * (features / 2 + K + 8)
         bounded = automatic and full and loss.curvature is not None
-        power = bounded and features > MOST_FEATURES
+        by_power = bounded and features > MOST_FEATURES
         exact = (
             least_squares
             and full
@@ -325,10 +332,11 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         )
 
         training, sums = Data(X, y, weights), None
+        with_pairs = by_moments or (bounded and not by_power)
         if automatic or by_moments or self.standardize:
             sums = _native.core.linear_moments(
                 training.as_tuple(),
-                by_moments or (bounded and not power),
+                with_pairs,
                 check_threads(self.n_threads),
             )
         scaling = Scaling.of(sums, X, y, self.standardize, self.fit_intercept)
@@ -343,7 +351,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
         if moments is None:
             training = scaling.apply(training)
         optimizer = self.optimizer
-        if power:
+        if by_power:
             assert loss.curvature is not None
             largest = largest_curvature(training.X, weights, self.fit_intercept)
             largest = loss.curvature / K * largest + l2
@@ -410,10 +418,56 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
                 hook,
             )
             end = state.weights[0], state.biases[0]
+        pairs = sums if with_pairs else None
+        result["problem"] = self._problem(
+            optimizer, config, Data(X, y, weights), scaling, pairs, l2, automatic and not l1
+        )
         self.__dict__.update(fitted(*scaling.restore_finite(end, start, result, left_off), multi))
         self.out_activation_ = activation
         self._record(result, loss_scale, best_restored=config["restore_best"])
         return result
+
+    def _problem(
+        self,
+        optimizer: Optimizer,
+        config: dict[str, Any],
+        given: Data,
+        scaling: Scaling,
+        pairs: Any,
+        l2: float,
+        automatic: bool,
+    ) -> Problem:
+        """Return what explains a bad ending; ``pairs`` are the moments of the data if they are known."""
+        loss = check_loss(self.loss, RegressionLoss)
+        bound, (n, d), K = loss.curvature, given.X.shape, given.y.shape[1]
+
+        def hessian(standardize: bool = self.standardize) -> Array:
+            known = pairs
+            if known is None:
+                threads = check_threads(self.n_threads)
+                known = _native.core.linear_moments(given.as_tuple(), True, threads)
+            within = Scaling.of(known, given.X, given.y, standardize, self.fit_intercept)
+            squares = within.hessian(known, 0.0, self.fit_intercept)
+            penalised = np.arange(len(squares)) >= bool(self.fit_intercept)
+            return np.asarray(0.5 * (bound or 0.0) * squares + np.diag(l2 * penalised))
+
+        def power(rows: Array | None) -> float:
+            part = scaling.apply(given if rows is None else given.part(rows))
+            largest = largest_curvature(part.X, part.sample_weight, self.fit_intercept)
+            return float((bound or 0.0) / K * largest + l2)
+
+        return Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            given.X,
+            None if bound is None else hessian,
+            0.0 if pairs is not None else 4.0 * n * (d + 1.0) ** 2,
+            is_quadratic=isinstance(loss, SquaredError),
+            automatic=automatic,
+            tol=config.get("gradient_tolerance", 0.0),
+            power=None if bound is None else power,
+        )
 
     def _default_optimizer(
         self,

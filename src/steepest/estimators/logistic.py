@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 
 from steepest import _native
 from steepest._validate import Array, check_choice, check_number
+from steepest.estimators.advice import Problem, in_float64
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -33,6 +34,7 @@ from steepest.estimators.convex import ConvexModel, gradient_tolerance
 from steepest.estimators.halving import halving, unbounded_optimizer
 from steepest.estimators.input_gradient import network_input_gradient
 from steepest.estimators.labels import distinct, positions
+from steepest.estimators.lbfgs import FlatObjective
 from steepest.estimators.linear import Scaling
 from steepest.estimators.prediction import answers, labels
 from steepest.estimators.quadratic import (
@@ -218,6 +220,12 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         ------
         ValueError, TypeError
             If data or parameters are not as described; the estimator is then as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the descent diverged, or ``max_epochs`` were not enough: with the causes that were found, and their
+            numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             inputs = check_inputs(self, X, reset=True)
@@ -373,6 +381,10 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             self._hook(watch, config, attributes_at),
         )
         end = state.weights[0], state.biases[0]
+        pairs = sums if bounded and not power else None
+        result["problem"] = self._problem(
+            optimizer, config, training, Data(X, zero, weights), scaling, pairs, end, l2
+        )
         coef, intercept = scaling.restore_finite(end, start, result)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(coef.T)
@@ -380,6 +392,66 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
         self.out_activation_ = activation
         self._record(result, best_restored=config["restore_best"])
         return result
+
+    def _problem(
+        self,
+        optimizer: Optimizer,
+        config: dict[str, Any],
+        training: Data,
+        given: Data,
+        scaling: Scaling,
+        pairs: Any,
+        end: tuple[Array, Array],
+        l2: float,
+    ) -> Problem:
+        """Return what explains a bad ending: the descent saw ``training``, which is ``given`` standardised."""
+        loss, outputs = check_loss(self.loss, ClassificationLoss), end[1].size
+        bound = curvature_bound(loss, outputs)
+
+        def hessian() -> Array:
+            known = pairs
+            if known is None:
+                threads = check_threads(self.n_threads)
+                known = _native.core.linear_moments(given.as_tuple(), True, threads)
+            bounding = 0.5 * (bound or 0.0) * scaling.hessian(known, 0.0, self.fit_intercept)
+            penalised = np.arange(len(bounding)) >= bool(self.fit_intercept)
+            return np.asarray(bounding + np.diag(l2 * penalised))
+
+        def power(rows: Array | None) -> float:
+            part = scaling.apply(given if rows is None else given.part(rows))
+            largest = largest_curvature(part.X, part.sample_weight, self.fit_intercept)
+            return (bound or 0.0) * largest + l2
+
+        def local() -> tuple[Any, Array]:
+            model: dict[str, Any] = {"hidden": "identity", "output": "identity"}
+            model |= {"loss": core_loss(loss, outputs), "output_scale": 1.0}
+            model["l2"] = l2 * training.X.shape[0]
+            coef, intercept = (part.astype(np.float64) for part in end)
+            point = NetworkState([coef], [intercept])
+            objective = FlatObjective(point, in_float64(training), model)
+            live = objective.origin.size - (0 if self.fit_intercept else outputs)
+
+            def gradient(flat: Array) -> Array:
+                return objective(np.append(flat, objective.origin[live:]))[1][:live]
+
+            return gradient, objective.origin[:live]
+
+        n, d = training.X.shape
+        return Problem(
+            self,
+            optimizer,
+            config["batch_size"],
+            given.X,
+            None if bound is None else hessian,
+            0.0 if pairs is not None else 4.0 * n * (d + 1.0) ** 2,
+            is_quadratic=False,
+            automatic=self.optimizer is None
+            and is_automatic(self.learning_rate)
+            and not config["batch_size"],
+            tol=config.get("gradient_tolerance", 0.0),
+            power=None if bound is None else power,
+            local=None if bound is None else local,
+        )
 
     def _default_optimizer(
         self,

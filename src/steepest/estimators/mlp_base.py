@@ -21,6 +21,7 @@ from steepest._validate import (
     check_integer,
     check_number,
 )
+from steepest.estimators.advice import NetworkProblem, keep_ending
 from steepest.estimators.base import (
     Data,
     NetworkState,
@@ -67,6 +68,7 @@ from steepest.estimators.pruning import (
     masked,
     prune_before,
 )
+from steepest.estimators.report import Reports
 from steepest.estimators.sparse import Inputs
 from steepest.optimizers import Adam, Lion, Momentum, Optimizer, Rprop
 from steepest.pruning import Gradual
@@ -75,7 +77,7 @@ from steepest.stopping import NoImprovement, StopRule, rules_of
 
 
 class MultiLayerPerceptron(
-    CallbackSupport, NetworkConversion, PartialFit, Pruning, Compaction, BaseEstimator
+    CallbackSupport, NetworkConversion, PartialFit, Pruning, Compaction, Reports, BaseEstimator
 ):
     """What the classifier and the regressor share."""
 
@@ -198,7 +200,8 @@ class MultiLayerPerceptron(
         Warns
         -----
         ConvergenceWarning
-            If ``max_iter`` epochs were not enough, or the descent diverged.
+            If ``max_iter`` epochs were not enough, or the descent diverged: with the causes that were found (the
+            learning rate, unscaled features, dead ReLU units), and their numbers. See :meth:`report`.
         """
         with unchanged_on_error(self), watched(self, X, y, sample_weight) as watch:
             with invalid_parameters():
@@ -241,13 +244,15 @@ class MultiLayerPerceptron(
     def _report(self, result: dict[str, Any]) -> None:
         self.status_ = result["status"]
         if self._solver() == "lbfgs" and result["exception"] is None:
+            keep_ending(self, result)
             return
         limit = result["n_epochs"] >= self.max_iter
         if result["status"] == "max_epochs" and result["exception"] is None and limit:
             self.status_ = "max_epochs"
+            causes = keep_ending(self, result)
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
-                "hasn't converged yet.",
+                f"hasn't converged yet.{causes}",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -582,6 +587,7 @@ class MultiLayerPerceptron(
         goes_on: bool = False,
     ) -> None:
         """Set the fitted attributes; the history of an earlier call is kept if this one ``goes_on`` from it."""
+        result["problem"] = NetworkProblem(self, data)
         if goes_on:
             history = continued(getattr(self, "history_", {}), history)
         self.__dict__.update(self._attributes_at(state.weights, state.biases, data.y))

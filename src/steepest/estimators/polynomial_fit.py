@@ -44,6 +44,24 @@ class Units:
     y_scale: float
     exact: bool = False
 
+    @property
+    def n_terms(self) -> int:
+        """The constant included."""
+        return self.degree + 1
+
+    def measuring(self, outputs: int) -> float:
+        """Return the multiply-adds for a row that measuring the moments takes."""
+        return 10.0 * self.n_terms * outputs
+
+    def fitted(self) -> dict[str, Any]:
+        """Return the fitted attributes that say what the coefficients belong to."""
+        return {
+            "domain_": self.domain,
+            "powers_": np.arange(self.n_terms)[:, None],
+            "recurrence_": np.array(explicit_recurrence(self.basis, self.degree)),
+            "mixing_": None,
+        }
+
 
 def unit_of_targets(loss: RegressionLoss, size: float, one_pass: bool) -> float:
     """Return the unit of y in which a fit runs: a power of two near its size, by which dividing rounds nothing.
@@ -65,6 +83,8 @@ class Points:
     sample_weight: Array | None
     measured: dict[Any, Any] = field(default_factory=dict, repr=False)
 
+    n_features = 1
+
     def in_units(self, units: Units, dtype: Any) -> Points:
         """Return the points on [-1, 1] and the targets in their unit, as a descent reads them."""
         weights = self.sample_weight
@@ -73,6 +93,14 @@ class Points:
             plain(self.y / units.y_scale, dtype),
             None if weights is None else plain(weights, dtype),
         )
+
+    def rows(self, units: Units) -> Data:
+        """Return the rows of the linear model that a polynomial is, in float64 and in the fit's units."""
+        points = self.in_units(units, np.float64)
+        # Of degree 0: a linear term at points 0, which nothing moves.
+        x = points.x if units.degree else np.zeros_like(points.x)
+        rows = BasisRows(x, max(units.degree, 1), units.basis)
+        return Data(rows, points.y, points.sample_weight)
 
     def moments(self, units: Units, n_threads: int) -> Any:
         """Return the core's moments of the fit, in its units; x is read where it lies."""
@@ -86,18 +114,23 @@ class Points:
 
         By the Stieltjes procedure, in double-double, with the moments for a scalar product.
         """
-        moments = self._chebyshev_moments(units, n_threads)
-        if not moments.finite():
-            raise ValueError(
-                'X and y have values too large for the moments that basis="orthonormal" is made of; scale them down'
-            )
-        a, b, c = moments.orthonormal_recurrence(_ratio(units))
+        a, b, c = self.known_recurrence(units, n_threads)
         if len(a) < units.degree:
             raise ValueError(
                 f'basis="orthonormal" needs points that determine the polynomial, more than degree={units.degree} '
                 f"of them that differ and have weight, but these X determine none above degree {len(a)}"
             )
         return a, b, c
+
+    def known_recurrence(self, units: Units, n_threads: int) -> Array:
+        """Return the same, (3, k), up to the highest degree k that the points determine."""
+        moments = self._chebyshev_moments(units, n_threads)
+        if not moments.finite():
+            raise ValueError(
+                'X and y have values too large for the moments that basis="orthonormal" is made of; scale them down'
+            )
+        recurrence: Array = moments.orthonormal_recurrence(_ratio(units))
+        return recurrence
 
     def _chebyshev_moments(self, units: Units, n_threads: int) -> Any:
         """Return the moments in Chebyshev polynomials of (x - middle) / power of two: only x - middle rounds.
@@ -180,33 +213,41 @@ class BasisRows:
 
 def points_descent(
     theta: Array,
-    units: Units,
+    units: Any,
     loss: RegressionLoss,
     optimizer: Optimizer,
-    training: Points,
-    validation: Points | None,
+    training: Any,
+    validation: Any,
     penalty: tuple[float, float],
     config: dict[str, Any],
     on_record: OnRecord,
 ) -> dict[str, Any]:
     """Run the descent on the points; theta changes in place.
 
-    The squared error of one target needs no basis in memory, nor a copy of the points in float64. Otherwise it is
-    a linear model of the basis, of which a block is made at a time.
+    The squared error of one target and one variable needs no basis in memory, nor a copy of the points in float64.
+    Otherwise it is a linear model of the basis, of which a block is made at a time.
+
+    Parameters
+    ----------
+    theta : array, (K, n_terms)
+    units : Units or ProductUnits
+    training, validation : Points or ProductPoints
+        validation may be None.
     """
-    squared = isinstance(loss, SquaredError) and len(theta) == 1
-    dtype = training.x.dtype if squared else np.dtype(np.float64)
-    training = training.in_units(units, dtype)
-    if validation is not None:
-        validation = validation.in_units(units, dtype)
-    if not squared:
+    if not (isinstance(loss, SquaredError) and len(theta) == 1 and isinstance(training, Points)):
         model = {
+            "hidden": "identity",
+            "output": "identity",
             "loss": loss.in_unit(units.y_scale).config(),
             "output_scale": 1.0 / len(theta),
             "l1": penalty[0],
             "l2": penalty[1],
         }
-        return linear_descent(theta, units, training, validation, model, config, on_record)
+        held_out = None if validation is None else validation.rows(units)
+        return linear_descent(theta, training.rows(units), held_out, model, config, on_record)
+    training = training.in_units(units, training.x.dtype)
+    if validation is not None:
+        validation = validation.in_units(units, training.x.dtype)
 
     def columns(points: Points) -> tuple[Array, Array, Array | None]:
         return points.x, points.y[:, 0], points.sample_weight
@@ -227,26 +268,18 @@ def points_descent(
 
 def linear_descent(
     theta: Array,
-    units: Units,
-    training: Points,
-    validation: Points | None,
+    training: Data,
+    validation: Data | None,
     model: dict[str, Any],
     config: dict[str, Any],
     on_record: OnRecord,
 ) -> dict[str, Any]:
-    """Run the descent of the linear model that a polynomial is."""
-    degree = max(units.degree, 1)  # of degree 0: a linear term at points 0, which nothing moves
-
-    def data(points: Points) -> Data:
-        x = points.x if units.degree else np.zeros_like(points.x)
-        return Data(BasisRows(x, degree, units.basis), points.y, points.sample_weight)
-
-    weights = np.zeros((degree, len(theta)))
-    weights[: units.degree] = theta[:, 1:].T
+    """Run the descent of the linear model that a polynomial is; of a constant it has one column that is 0."""
+    terms = theta.shape[1] - 1
+    weights = np.zeros((training.X.shape[1], len(theta)))
+    weights[:terms] = theta[:, 1:].T
     state = NetworkState([weights], [theta[:, 0].copy()])
-    held_out = None if validation is None else data(validation)
-    model = {"hidden": "identity", "output": "identity", **model}
-    result = network_descent(state, data(training), held_out, model, config, on_record)
+    result = network_descent(state, training, validation, model, config, on_record)
     theta[:, 0] = state.biases[0]
-    theta[:, 1:] = state.weights[0][: units.degree].T
+    theta[:, 1:] = state.weights[0][:terms].T
     return result

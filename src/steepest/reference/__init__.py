@@ -35,9 +35,11 @@ from .neurons import group_soft_threshold, least_group_subgradient, limit_norms
 from .optimizers import optimizer_step
 from .polynomial import (
     basis_matrix,
+    orthonormal_mixing,
     orthonormal_recurrence,
     polynomial_loss_gradient,
     polynomial_predict,
+    product_matrix,
     recurrence_matrix,
 )
 from .prediction import network_answer, network_classes
@@ -72,12 +74,14 @@ __all__ = [
     "network_answer",
     "network_classes",
     "optimizer_step",
+    "orthonormal_mixing",
     "orthonormal_recurrence",
     "permutation",
     "philox",
     "philox_draws",
     "polynomial_loss_gradient",
     "polynomial_predict",
+    "product_matrix",
     "products_from_moments",
     "proximal_step",
     "recurrence_matrix",

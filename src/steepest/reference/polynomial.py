@@ -1,4 +1,4 @@
-"""Polynomials in one variable, in a basis that is built by a three-term recurrence.
+"""Polynomials in one variable or several, in a basis that is built by a three-term recurrence.
 
 The reference builds the design matrix that the compiled kernels never build: with it a polynomial
 is a linear model, and its gradient is one matrix product.
@@ -114,6 +114,62 @@ def recurrence_matrix(x: Array, a: Array, b: Array, c: Array) -> Array:
     for a_k, b_k, c_k in zip(a, b, c, strict=True):
         columns.append((a_k * x + b_k) * columns[-1] - c_k * columns[-2])
     return np.stack(columns[1:], axis=-1)
+
+
+def product_matrix(X: Array, powers: Array, basis: str = "monomial") -> Array:
+    r"""Design matrix of a polynomial of several variables: column t is :math:`\prod_j p_{a_{tj}}(x_j)`.
+
+    Parameters
+    ----------
+    X : array, (n, d)
+        Used as it is.
+    powers : array of int, (n_terms, d)
+        a.
+    basis : {"monomial", "chebyshev", "legendre"}
+        See `basis_matrix`.
+
+    Returns
+    -------
+    array, (n, n_terms)
+    """
+    (X,) = as_floats(X)
+    factors = [basis_matrix(x, int(np.max(powers)), basis) for x in X.T]
+    terms: Array = np.prod([P[:, powers[:, j]] for j, P in enumerate(factors)], axis=0)
+    return terms
+
+
+def orthonormal_mixing(design: Array, sample_weight: Array | None = None) -> Array:
+    r"""Lower triangle M for which the columns of A M^T are orthonormal: :math:`M A^T S A M^T = (\sum_i s_i) I`.
+
+    By Gram and Schmidt's procedure in the order of the columns, made twice: what rounding has left of the
+    components along earlier columns the second time removes (Giraud, Langou and Rozloznik 2005).
+
+    Parameters
+    ----------
+    design : array, (n, p)
+        A, of rank p.
+    sample_weight : array, (n,), optional
+        The diagonal of S.
+
+    Returns
+    -------
+    array, (p, p)
+    """
+    (design,) = as_floats(design)
+    n, p = design.shape
+    s = np.ones(n) if sample_weight is None else sample_weight
+    s = s / np.sum(s)
+    q, mixing = np.zeros_like(design), np.eye(p)
+    for t in range(p):
+        q[:, t] = design[:, t]
+        for _ in range(2):
+            along = q[:, :t].T @ (s * q[:, t])
+            q[:, t] -= q[:, :t] @ along
+            mixing[t] -= along @ mixing[:t]
+        norm = np.sqrt(np.sum(s * q[:, t] ** 2))
+        q[:, t] /= norm
+        mixing[t] /= norm
+    return mixing
 
 
 def polynomial_predict(theta: Array, x: Array, basis: str = "monomial") -> Array:
