@@ -86,6 +86,7 @@ bench-loops: $(VENV)/.installed
 
 parity: $(VENV)/.installed $(VENV)/.peers
 	$(BIN)/python tests/vectors/make_optimizer_vectors.py
+	$(BIN)/python tests/vectors/make_clipping.py
 	$(BIN)/python tests/vectors/make_pruning_vectors.py
 
 sanitize: $(VENV)/.installed

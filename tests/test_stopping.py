@@ -31,6 +31,7 @@ STATUSES = {
     "diverged",
     "interrupted",
     "callback",
+    "line_search",
 }
 RECORD = {
     "epoch",

@@ -113,7 +113,8 @@ DescentResult descend(const Network<T>& network, const Dataset<T>& data,
                       const std::optional<Dataset<T>>& held_out, const DescentConfig& config,
                       const py::object& on_record, const py::object& masks, CaughtError& caught,
                       NetworkState<T>& state) {
-    Buffer<T> gradient(config.by_points ? network.size() : 0);
+    const bool in_memory = config.by_points || config.optimizer.needs_whole_gradient();
+    Buffer<T> gradient(in_memory ? network.size() : 0);
     T* slots[OptimizerConfig::max_slots];
     for (int s = 0; s < OptimizerConfig::max_slots; ++s) slots[s] = state.slots[s].data();
     Interrupt interrupt([&] { return caught.guard(check_signals); });

@@ -1,5 +1,6 @@
 #include "bindings/bind.hpp"
 #include "bindings/descent_arguments.hpp"
+#include "core/whole_step.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -13,13 +14,17 @@ class Stepper {
         read(config, "rate_factor", rate_factor_);
         if (static_cast<int>(slots_.size()) != config_.slots())
             throw std::invalid_argument("slots do not fit the optimizer");
+        Index accumulate = 1;
+        read(config, "accumulate", accumulate);
+        is_whole_ = accumulate > 1 || config_.needs_whole_gradient();
     }
 
     // One step in place, of theta, the slots and the count in the state; NotImplemented, and nothing changed,
-    // unless all arrays are plain, writable where they must be, and of one type and shape.
+    // unless all arrays are plain, writable where they must be, and of one type and shape, and one gradient
+    // is all that a step needs.
     py::object step(const py::object& theta, const py::object& gradient, const py::object& state,
                     const py::object& learning_rate) const {
-        if (!py::isinstance<py::dict>(state)) return not_implemented();
+        if (is_whole_ || !py::isinstance<py::dict>(state)) return not_implemented();
         const auto entries = py::reinterpret_borrow<py::dict>(state);
         PyObject* count = PyDict_GetItemString(entries.ptr(), "step");
         if (!count || !PyLong_CheckExact(count)) return not_implemented();
@@ -66,6 +71,72 @@ class Stepper {
             theta, gradient);
     }
 
+    // The gradients of several arrays of one type, clipped together.
+    py::list clipped(const py::list& gradients) const {
+        py::list result;
+        if (gradients.empty()) return result;
+        with_scalar_type(
+            [&](auto t) -> py::object {
+                using T = decltype(t);
+                Pieces<T> pieces;
+                for (py::handle gradient : gradients) {
+                    const auto given = py::reinterpret_borrow<py::array_t<T>>(gradient);
+                    const py::array_t<T> copy(
+                        std::vector<py::ssize_t>(given.shape(), given.shape() + given.ndim()), given.data());
+                    pieces.push_back({.g = writable_data<T>(copy),
+                                      .n = as_array(copy).size(),
+                                      .array = static_cast<int>(result.size())});
+                    result.append(copy);
+                }
+                clip(config_, pieces);
+                return py::none();
+            },
+            gradients[0]);
+        return result;
+    }
+
+    // One step, number `number`, of several arrays as one: all are plain, and of one type. Returns the
+    // scalars of the state after it.
+    py::list whole_step(const py::list& thetas, const py::list& gradients, const py::list& slots_of_arrays,
+                        const py::list& scalars, Index number, double rate, double loss) const {
+        double state[OptimizerConfig::max_scalars] = {};
+        read_scalars(scalars, state);
+        if (thetas.empty()) return scalars;
+        with_scalar_type(
+            [&](auto t) -> py::object {
+                using T = decltype(t);
+                Index total = 0;
+                std::vector<std::vector<T>> clipped;  // gradients, which stay as they are
+                Pieces<T> pieces;
+                for (std::size_t a = 0; a < thetas.size(); ++a) {
+                    const Index n = as_array(thetas[a]).size();
+                    const T* g = data<T>(gradients[a]);
+                    clipped.emplace_back(g, g + n);
+                    pieces.push_back({.x = writable_data<T>(thetas[a]),
+                                      .g = clipped.back().data(),
+                                      .n = n,
+                                      .array = static_cast<int>(a)});
+                    const auto of_array = slots_of_arrays[a].cast<py::list>();
+                    for (std::size_t s = 0; s < slots_.size(); ++s)
+                        pieces.back().slots[s] = writable_data<T>(of_array[s]);
+                    total += n;
+                }
+                {
+                    ReleaseGil release(total);
+                    const double length = length_of_step(config_, pieces, number, rate, loss, state);
+                    clip(config_, pieces);
+                    step_pieces(config_, length, CorrectionSeries::once(config_, number), pieces, state);
+                    for (const auto& piece : pieces)
+                        if (config_.average.on())
+                            average_in(config_.average, number, piece.x, piece.slots[config_.slots() - 1],
+                                       piece.n);
+                }
+                return py::none();
+            },
+            thetas[0]);
+        return scalars_list(state);
+    }
+
   private:
     static bool fits(py::handle array, py::handle theta, bool writable) {
         const py::array a = as_array(array), b = as_array(theta);
@@ -87,6 +158,7 @@ class Stepper {
 
     OptimizerConfig config_;
     py::list slots_;
+    bool is_whole_ = false;
     double rate_factor_ = 1;
 };
 
@@ -95,7 +167,9 @@ class Stepper {
 void bind_optimizers(py::module_& m) {
     py::class_<Stepper>(m, "Stepper", py::module_local())
         .def(py::init<const py::dict&, py::list>())
-        .def("step", &Stepper::step);
+        .def("step", &Stepper::step)
+        .def("clipped", &Stepper::clipped)
+        .def("whole_step", &Stepper::whole_step);
     m.def("schedule_factors", [](const py::dict& schedule, Index n) {
         const Schedule s = schedule_config(schedule);
         py::array_t<double> factors(n);

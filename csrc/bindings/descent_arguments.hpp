@@ -9,6 +9,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/random_arguments.hpp"
 #include "bindings/schedule_arguments.hpp"
+#include "bindings/whole_arguments.hpp"
 #include "core/descent.hpp"
 
 namespace steepest::STEEPEST_ISA {
@@ -55,6 +56,9 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
                                                       {"AdaBelief", Kind::adabelief},
                                                       {"Lion", Kind::lion},
                                                       {"Rprop", Kind::rprop},
+                                                      {"Prodigy", Kind::prodigy},
+                                                      {"PolyakStep", Kind::sgd},
+                                                      {"BarzilaiBorwein", Kind::sgd},
                                                       {"ScheduleFreeSGD", Kind::schedule_free_sgd},
                                                       {"ScheduleFreeAdamW", Kind::schedule_free_adamw}};
     const auto kind = kinds.find(d["kind"].cast<std::string>());
@@ -108,6 +112,7 @@ inline OptimizerConfig optimizer_config(const py::dict& d) {
     c.velocity = velocity == "step"      ? Velocity::step
                  : velocity == "average" ? Velocity::average
                                          : Velocity::gradient;
+    read_whole(d, c);
     return c;
 }
 
@@ -158,6 +163,7 @@ inline DescentConfig descent_config(const py::dict& d) {
     c.base_rate = c.optimizer.learning_rate;
     read(d, "base_rate", c.base_rate);
     read(d, "n_threads", c.n_threads);
+    if (d.contains("scalars")) read_scalars(d["scalars"].cast<py::list>(), c.scalars);
     read(d, "each_step", c.each_step);
     return c;
 }
@@ -195,6 +201,7 @@ inline py::dict result_dict(const DescentResult& r) {
     d["best"] = r.best;
     d["stale"] = r.stale;
     d["base_rate"] = r.base_rate;
+    d["scalars"] = scalars_list(r.scalars);
     d["plateau_state"] = py::make_tuple(r.plateau.best, r.plateau.stale, r.plateau.resting);
     d["schedule_free"] = py::make_tuple(r.schedule_free_weights.sum, r.schedule_free_weights.largest_rate);
     if (r.twister) d["twister"] = twister_tuple(*r.twister);

@@ -10,7 +10,9 @@
 // and may give
 //     double loss_step(Rows, const Scalar* theta, const OptimizerStep<Scalar>&, bool largest, double* norm)
 // which does the same and takes the step as well, without a gradient in memory; `norm` is nullptr when nobody
-// asks. Then `gradient` may be nullptr in a descent by epochs.
+// asks. Then `gradient` may be nullptr in a descent by epochs, unless the optimizer needs all of it at once.
+// pieces_are_arrays says that each piece of the parameters is an array of its own, for clipping; otherwise
+// all weights are one, and all biases another.
 //
 // Two paces. By epochs, a record is the mean over an epoch's batches, each measured before its step, and
 // rules are asked after the epoch. By points (full batch), a record is one point x_t, rules are asked before
@@ -33,6 +35,7 @@
 #include "core/stopping.hpp"
 #include "core/two_point_rules.hpp"
 #include "core/views.hpp"
+#include "core/whole_step.hpp"
 
 namespace steepest::STEEPEST_ISA {
 
@@ -64,8 +67,9 @@ struct DescentConfig {
     Index first_step = 0;
     double best = __builtin_inf();  // and so does patience
     Index stale = 0;
-    double base_rate = 0;    // the optimizer's learning rate, or what exhausted patience has left of it
-    int n_threads = 1;       // wanted; results do not depend on it
+    double base_rate = 0;  // the optimizer's learning rate, or what exhausted patience has left of it
+    double scalars[OptimizerConfig::max_scalars] = {};  // of the optimizer's state
+    int n_threads = 1;                                  // wanted; results do not depend on it
     bool each_step = false;  // by epochs: a record for each step, of its batch alone
 };
 
@@ -89,6 +93,7 @@ struct DescentResult {
     Status status = Status::max_steps;
     Index n_steps = 0, n_epochs = 0, n_evaluations = 0, best_epoch = -1, stale = 0;
     double best = __builtin_inf(), base_rate = 0;
+    double scalars[OptimizerConfig::max_scalars] = {};
     PlateauState plateau;
     ScheduleFreeWeights schedule_free_weights;
     std::optional<MersenneTwister::State> twister;
@@ -116,6 +121,7 @@ class Descent {
           plateau_(config.plateau, config.plateau_state),
           optimizer_(config.optimizer),
           corrections_(config.optimizer),
+          is_whole_(config.optimizer.needs_whole_gradient()),
           schedule_free_weights_(config.schedule_free_weights),
           groups_(config.groups, [this](auto&& f) { for_all_pieces(f); }),
           batches_(objective.n_rows(), config.batch_size > 0 ? config.batch_size : objective.n_rows(),
@@ -123,6 +129,7 @@ class Descent {
           best_(objective.size()) {
         patience_.resume(config.best, config.stale);
         base_rate_ = config.base_rate;
+        std::copy(std::begin(config.scalars), std::end(config.scalars), result_.scalars);
         copy_reported(best_);
         // The l2 of the optimizer is a part of the objective: the loss that is reported is the one that is
         // differentiated.
@@ -184,6 +191,7 @@ class Descent {
     }
 
     void forget_best() {
+        known_loss_.reset();
         patience_.resume(__builtin_inf(), 0);
         result_.best_epoch = -1;
         copy_reported(best_);
@@ -224,25 +232,29 @@ class Descent {
             const bool last =
                 b + 1 == count || config_.each_step || (stop.max_steps >= 0 && step_ + 1 >= stop.max_steps);
             const bool late = interrupt_.recent_seconds() > stop.max_seconds;
-            const double rate = learning_rate();
+            double rate = learning_rate();
+            const bool is_known = known_loss_.has_value();
             const double loss = config_.by_points
-                                    ? objective_.loss_gradient(rows, reported_, gradient_)
+                                    ? loss_gradient(rows)
                                     : loss_and_step(rows, rate, last || late ? &mean.gradient_norm : nullptr);
             if (interrupt_.stopped()) return end(Status::interrupted);
-            ++result_.n_evaluations;
+            if (!is_known) ++result_.n_evaluations;
             if (!(loss - loss == 0)) return end(Status::diverged);
             mean.add(loss, monitored_loss(loss), rows.count);
             if (config_.by_points) {
+                if (is_whole_) [[unlikely]]
+                    rate = step_length(rate, loss);
                 if (!close_epoch(mean, rate)) return false;
                 if (stop.max_epochs >= 0 && epoch_ >= stop.max_epochs) return end(Status::max_epochs);
                 if (stop.max_steps >= 0 && step_ >= stop.max_steps) return end(Status::max_steps);
                 if (reported_ != theta_ && !go_to_stepped(rows)) return false;
-                take_step(rate);
+                if (!take_step(rows, loss, rate)) [[unlikely]]
+                    return end(interrupt_.stopped() ? Status::interrupted : Status::line_search);
                 step_taken(rate);
                 result_.gradient_is_current = false;
                 continue;
             }
-            step_taken(rate);
+            if (!is_stuck_) step_taken(rate);
             sample_ += rows.count;
             if (interrupt_.tick(2.0 * static_cast<double>(objective_.size())))
                 return end(Status::interrupted);
@@ -251,6 +263,8 @@ class Descent {
                 return close_epoch(mean, rate) && close(Status::max_steps);
             }
             if (last && !close_epoch(mean, rate)) return false;
+            if (is_stuck_) [[unlikely]]
+                return close(Status::line_search);
         }
         ++epoch_;
         return true;
@@ -323,13 +337,15 @@ class Descent {
         return largest ? size : __builtin_sqrt(size);
     }
 
-    OptimizerStep<T> next_step(double rate) {
+    Corrections next_corrections() {
         if (!config_.hyper_schedules.empty()) [[unlikely]]
             move_hyper_parameters();
-        const Index number = config_.first_step + step_ + 1;
-        Corrections corrections = corrections_(number);
+        return corrections_(config_.first_step + step_ + 1);
+    }
+    OptimizerStep<T> next_step(double rate) {
+        Corrections corrections = next_corrections();
         if (optimizer_.is_schedule_free()) [[unlikely]]
-            corrections.share = schedule_free_weights_.share(optimizer_, rate, number);
+            corrections.share = schedule_free_weights_.share(optimizer_, rate, corrections.step);
         OptimizerStep<T> step(optimizer_, rate, corrections, theta_, slots_);
         if (!groups_.empty()) [[unlikely]] {
             groups_.prepare(optimizer_, rate, decay_factor(), corrections, theta_, slots_);
@@ -350,24 +366,91 @@ class Descent {
         corrections_ = CorrectionSeries(optimizer_);
     }
 
-    // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted.
-    double loss_and_step(Rows rows, double rate, double* norm) {
-        if constexpr (requires { &Objective::loss_step; }) {
-            return objective_.loss_step(rows, theta_, next_step(rate), config_.stop.gradient_largest, norm);
-        } else {
-            const double loss = objective_.loss_gradient(rows, theta_, gradient_);
-            if (norm) *norm = gradient_norm(theta_);
-            if (!interrupt_.stopped() && loss - loss == 0) take_step(rate);
-            return loss;
-        }
+    // The loss on these rows; a line search may have been here, and have left the gradient.
+    double loss_gradient(Rows rows) {
+        if (known_loss_) [[unlikely]]
+            return *std::exchange(known_loss_, std::nullopt);
+        return objective_.loss_gradient(rows, config_.by_points ? reported_ : theta_, gradient_);
     }
 
-    void take_step(double rate) {
+    // The loss on these rows, and the step from there unless it is not finite or the descent is interrupted;
+    // `rate` becomes its length if the optimizer chooses that.
+    double loss_and_step(Rows rows, double& rate, double* norm) {
+        if constexpr (requires { &Objective::loss_step; }) {
+            if (!is_whole_) [[likely]]
+                return objective_.loss_step(rows, theta_, next_step(rate), config_.stop.gradient_largest,
+                                            norm);
+        }
+        const double loss = loss_gradient(rows);
+        if (norm) *norm = gradient_norm(theta_);
+        if (interrupt_.stopped() || !(loss - loss == 0)) return loss;
+        if (is_whole_) [[unlikely]]
+            rate = step_length(rate, loss);
+        is_stuck_ = !take_step(rows, loss, rate);
+        return loss;
+    }
+
+    // From where the gradient is; false if there is nowhere to go.
+    bool take_step(Rows rows, double loss, double& rate) {
+        if (is_whole_) [[unlikely]] {
+            if (optimizer_.searches()) return search(rows, loss, rate);
+            clip(optimizer_, pieces_);
+            if (optimizer_.kind == OptimizerConfig::Kind::prodigy) return step_by_prodigy(rate);
+            if (optimizer_.length == OptimizerConfig::Length::barzilai_borwein)
+                remember_point(pieces_, rate, result_.scalars);
+        }
         const OptimizerStep<T> step = next_step(rate);
         for_pieces([&](Index offset, Index n, bool decays, T l1) {
             step(offset, n, gradient_ + offset, decays, l1);
         });
         if constexpr (requires { objective_.after_step(step); }) objective_.after_step(step);
+        return true;
+    }
+
+    [[gnu::noinline]] bool step_by_prodigy(double rate) {
+        prodigy_step(optimizer_, rate, next_corrections(), pieces_, result_.scalars);
+        const OptimizerStep<T> none(OptimizerConfig{}, 0.0, Corrections{}, theta_, slots_);
+        if constexpr (requires { objective_.after_step(none); }) objective_.after_step(none);
+        return true;
+    }
+
+    // Of the step from here, before its gradient is clipped.
+    [[gnu::noinline]] double step_length(double rate, double loss) {
+        constexpr bool apart = requires { Objective::pieces_are_arrays; };
+        pieces_.clear();
+        for_pieces([&](Index offset, Index n, bool weights, T l1) {
+            const int array = apart ? static_cast<int>(pieces_.size()) : !weights;
+            const T l2 = weights && optimizer_.clips() ? l2_at(offset) : T(0);
+            pieces_.push_back({theta_ + offset, gradient_ + offset, {}, n, weights, l1, l2, array});
+            for (int s = 0; s < optimizer_.slots(); ++s) pieces_.back().slots[s] = slots_[s] + offset;
+        });
+        return length_of_step(optimizer_, pieces_, config_.first_step + step_ + 1, rate, loss,
+                              result_.scalars);
+    }
+    // Of the weights there, the optimizer's own l2, whose gradient is in that of the objective.
+    T l2_at(Index weights_offset) const {
+        std::size_t layer = 0;
+        objective_.for_weights([&](Index offset, Index, T) { layer += offset < weights_offset; });
+        const std::vector<double> l2 = l2_of_layers();
+        return static_cast<T>(l2.size() == 1 ? l2.front() : l2.at(layer));
+    }
+
+    // Along the optimizer's direction; the length is recorded in place of the rate.
+    [[gnu::noinline]] bool search(Rows rows, double loss, double& rate) {
+        auto at_theta = [&](T* gradient) {
+            const double here = interrupt_.stopped() ? 0 : objective_.loss_gradient(rows, theta_, gradient);
+            if (interrupt_.stopped()) return __builtin_nan("");
+            ++result_.n_evaluations;
+            return here;
+        };
+        const auto found = searcher_(optimizer_, next_corrections(), pieces_, theta_, gradient_,
+                                     objective_.size(), loss, rate, result_.scalars, at_theta);
+        if (!found) return false;
+        known_loss_ = found->loss;
+        rate = found->length;
+        result_.last.learning_rate = rate;
+        if (config_.by_points && last_is_recorded_) result_.history.back().learning_rate = rate;
+        return true;
     }
 
     // f(offset, n, whether they are weights, their L1 penalty) for all parameters that take a step.
@@ -490,6 +573,11 @@ class Descent {
     Plateau plateau_;
     OptimizerConfig optimizer_;  // at the present time
     CorrectionSeries corrections_;
+    const bool is_whole_;  // the optimizer needs all of the gradient before a step
+    bool is_stuck_ = false;
+    Pieces<T> pieces_;  // of the last gradient
+    Searcher<T> searcher_;
+    std::optional<double> known_loss_;  // at theta, where the gradient is known as well
     ScheduleFreeWeights schedule_free_weights_;
     ParameterGroups<T> groups_;
     Batches batches_;

@@ -13,6 +13,7 @@ template <class T>
 class NetworkObjective {
   public:
     using Scalar = T;
+    static constexpr bool pieces_are_arrays = true;
 
     NetworkObjective(const Network<T>& network, const Dataset<T>& data, Interrupt* interrupt = nullptr,
                      int n_threads = 1)

@@ -8,6 +8,13 @@
 
 namespace steepest::STEEPEST_ISA {
 
+// Of a search for the length of a step, in line_search.hpp.
+struct LineSearchConfig {
+    double decrease = 1e-4, curvature = 0.9;
+    double shrink = 0.5, grow = 1;  // a first trial is `grow` times the last length; 0: it is the rate
+    Index max_evaluations = 20;
+};
+
 struct OptimizerConfig {
     enum class Kind {
         sgd,
@@ -25,10 +32,14 @@ struct OptimizerConfig {
         rprop,
         lookahead,
         schedule_free_sgd,
-        schedule_free_adamw
+        schedule_free_adamw,
+        prodigy
     };
     enum class Velocity { gradient, step, average };
-    static constexpr int max_slots = 4;
+    enum class Length { given, polyak, barzilai_borwein, armijo, wolfe };  // how a step's is found
+    enum class Form { long_step, short_step, alternating };
+    static constexpr int max_slots = 5, max_scalars = 3;
+    static constexpr double no_limit = __builtin_inf();
 
     Kind kind = Kind::sgd;
     double learning_rate = 0.01;
@@ -51,6 +62,22 @@ struct OptimizerConfig {
     Index warmup_steps = 0;
     double r = 0, weight_lr_power = 2;
 
+    double clip_value = no_limit, clip_norm = no_limit, clip_global_norm = no_limit;
+    Length length = Length::given;
+    LineSearchConfig line_search;
+    Form form = Form::long_step;
+    double f_min = 0;
+    std::optional<double> beta_3;
+    double initial_d = 1e-6, coefficient = 1, growth_rate = no_limit;
+    bool bias_correction = false, safeguard_warmup = false;
+
+    bool clips() const {
+        return clip_value < no_limit || clip_norm < no_limit || clip_global_norm < no_limit;
+    }
+    bool searches() const { return length == Length::armijo || length == Length::wolfe; }
+    // Whether nothing can be stepped before all of the gradient is there.
+    bool needs_whole_gradient() const { return clips() || length != Length::given || kind == Kind::prodigy; }
+
     AverageConfig average;
 
     // The rule's, and behind them the average of the iterates.
@@ -68,7 +95,7 @@ struct OptimizerConfig {
     int rule_slots() const {
         switch (kind) {
             case Kind::sgd:
-                return 0;
+                return length == Length::barzilai_borwein ? 2 : 0;
             case Kind::momentum:
             case Kind::adagrad:
             case Kind::lion:
@@ -78,6 +105,8 @@ struct OptimizerConfig {
             case Kind::amsgrad:
             case Kind::schedule_free_adamw:
                 return 3;
+            case Kind::prodigy:
+                return 4;
             default:
                 return 2;
         }

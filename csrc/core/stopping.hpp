@@ -13,12 +13,13 @@ enum class Status {
     max_seconds,
     diverged,
     interrupted,
-    callback
+    callback,
+    line_search
 };
 
 inline const char* name(Status status) {
-    constexpr const char* names[] = {"converged",   "no_improvement", "max_steps",   "max_epochs",
-                                     "max_seconds", "diverged",       "interrupted", "callback"};
+    constexpr const char* names[] = {"converged", "no_improvement", "max_steps", "max_epochs", "max_seconds",
+                                     "diverged",  "interrupted",    "callback",  "line_search"};
     return names[static_cast<int>(status)];
 }
 

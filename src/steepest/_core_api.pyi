@@ -133,6 +133,7 @@ def dense_backward(
 ) -> tuple[_Array, _Array, _Array] | NotImplementedType: ...
 
 # An optimizer: its hyper-parameters, and the names of its slots. A step changes theta and state in place.
+# A whole step is that of several arrays as one; it returns the numbers of the state after it.
 class Stepper:
     def __init__(self, optimizer: _Config, slots: list[str], /) -> None: ...
     def step(
@@ -143,6 +144,18 @@ class Stepper:
         learning_rate: float | None,
         /,
     ) -> NotImplementedType | None: ...
+    def clipped(self, gradients: list[_Array], /) -> list[_Array]: ...
+    def whole_step(
+        self,
+        thetas: list[_Array],
+        gradients: list[_Array],
+        slots_of_arrays: list[list[_Array]],
+        scalars: list[float],
+        number: int,
+        learning_rate: float,
+        loss: float,
+        /,
+    ) -> list[float]: ...
 
 def schedule_factors(schedule: _Config, n: int, /) -> NDArray[np.float64]: ...
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from steepest import _native
 from steepest._compiled import SIGNATURE, CompiledFunction, is_compiled, is_own_function
+from steepest._lbfgs import lbfgs_descent
 from steepest._schedule_config import check_schedule, with_schedules
 from steepest._validate import (
     Array,
@@ -21,7 +22,7 @@ from steepest._validate import (
     numeric_array,
 )
 from steepest.calculus._differences import central_differences
-from steepest.optimizers import Adam, Optimizer
+from steepest.optimizers import LBFGS, Adam, Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import MESSAGES, StopRule, combined_config
 
@@ -79,7 +80,8 @@ class MinimizeResult:
         The same in a sentence.
     history : dict of arrays
         ``"step"``, ``"loss"``, ``"gradient_norm"``, ``"learning_rate"`` and ``"seconds"``, one entry for each
-        point that was recorded: with ``record_every=1``, for all n_steps + 1.
+        point that was recorded: with ``record_every=1``, for all n_steps + 1. The rate is the length of the step
+        where the optimizer finds that; L-BFGS does not tell (NaN).
     path : array, (points recorded, m), or None
         These points, flattened, if ``record_path``. A point where ``fun`` or ``grad`` were not finite or raised
         is not among them, nor in ``history``.
@@ -192,7 +194,7 @@ def minimize(
     fun: Any,
     x0: ArrayLike,
     grad: Callable[[Array], Any] | None = None,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | LBFGS | None = None,
     schedule: ScheduleLike | None = None,
     max_steps: int = 10_000,
     gtol: float = 1e-8,
@@ -218,8 +220,9 @@ def minimize(
         Takes the same array, returns the gradient, of its shape. By default the method ``gradient`` of ``fun`` if
         it has one, as the objects of :mod:`steepest.functions` do, otherwise central differences, at 2m calls of
         ``fun`` for m parameters. A compiled function gives its own.
-    optimizer : Optimizer, default ``Adam(0.1)``
+    optimizer : Optimizer or LBFGS, default ``Adam(0.1)``
         The step. With an ``l2`` of its own, J(x) + l2/2 ||x||^2 is what is minimized and reported.
+        :class:`steepest.LBFGS` has no schedule, and no learning rates to record.
     schedule : Schedule or dict of them, optional
         Factor of the learning rate over the steps; in a dict, that of each hyper-parameter by its name.
     max_steps : int, default 10000
@@ -265,7 +268,7 @@ def minimize(
     config["record_every"] = check_integer("record_every", record_every, low=1)
 
     x = start.reshape(-1)
-    state = optimizer.init(x)
+    state = optimizer.init(x) if isinstance(optimizer, Optimizer) else {}
     on_record = None
     if callback is not None:
         shape = start.shape
@@ -277,15 +280,19 @@ def minimize(
             )
             return is_true(callback(point))
 
-    raw = _native.core.minimize(
-        function.core_form,
-        x,
-        [state[slot] for slot in optimizer.slots],
-        config,
-        on_record,
-        record_path,
-    )
-    state |= optimizer.numbers_after(raw)
+    if isinstance(optimizer, LBFGS):
+        raw = lbfgs_descent(function, x, optimizer, config, on_record, record_path)
+        state["step"] = raw["n_steps"]
+    else:
+        raw = _native.core.minimize(
+            function.core_form,
+            x,
+            [state[slot] for slot in optimizer.slots],
+            config,
+            on_record,
+            record_path,
+        )
+        state |= optimizer.numbers_after(raw)
     error = raw["exception"]
     result = _result(raw, x, function, state, start.shape)
     if error is not None:
@@ -306,20 +313,25 @@ def start_array(name: str, x0: ArrayLike) -> Array:
 
 
 def descent_config(
-    optimizer: Optimizer | None,
+    optimizer: Optimizer | LBFGS | None,
     schedule: ScheduleLike | None,
     max_steps: int,
     gtol: float,
     stop: Iterable[StopRule],
-) -> tuple[Optimizer, dict[str, Any]]:
+) -> tuple[Optimizer | LBFGS, dict[str, Any]]:
     """Return the optimizer and the descent's configuration for the core, or raise."""
     optimizer = Adam(0.1) if optimizer is None else optimizer
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, LBFGS)):
         raise TypeError(
             f"optimizer must be one of steepest's, such as Adam(0.1), but is {optimizer!r}"
         )
+    if isinstance(optimizer, LBFGS) and schedule is not None:
+        raise ValueError("schedule must be None with LBFGS, which has no hyper-parameter to move")
+    if isinstance(optimizer, Optimizer) and optimizer.accumulate > 1:
+        raise ValueError(
+            f"accumulate of the optimizer must be 1, as a function has no batches, but is {optimizer.accumulate}"
+        )
     config: dict[str, Any] = {
-        "optimizer": optimizer.config(),
         **combined_config(
             stop,
             {
@@ -330,11 +342,13 @@ def descent_config(
     }
     if config.get("monitor", "loss") != "loss":
         raise ValueError(f"stop: a function has no {config['monitor']}; monitor must be 'loss'")
-    if optimizer.groups:
-        raise ValueError(
-            "optimizer: groups divide the layers of a model, but x0 is one array; give the optimizer no groups"
-        )
-    if schedule is not None:
+    if isinstance(optimizer, Optimizer):
+        config["optimizer"] = optimizer.config()
+        if optimizer.groups:
+            raise ValueError(
+                "optimizer: groups divide the layers of a model, but x0 is one array; give the optimizer no groups"
+            )
+    if schedule is not None and isinstance(optimizer, Optimizer):
         config["schedule"] = check_schedule(schedule, optimizer, validated=False)
         config = with_schedules(config)
     return optimizer, config

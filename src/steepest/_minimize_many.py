@@ -116,7 +116,7 @@ def minimize_many(
         ``fun`` and ``grad`` are Python functions of many points at once: they take an array (k',
         ...) and return values (k',) and gradients (k', ...). The descents then go in lockstep, one
         call a step for all that have not ended (one after the other, where the optimizer reports another
-        point than it steps). ``fun`` may have a method ``gradient`` in place of
+        point than it steps, or searches along a line). ``fun`` may have a method ``gradient`` in place of
         ``grad``.
     n_threads : int, optional
         At most so many threads, for compiled functions; :func:`steepest.get_num_threads` by
@@ -153,15 +153,19 @@ def minimize_many(
         if n_threads is None
         else check_thread_count("n_threads", n_threads)
     )
-    optimizer, config = descent_config(optimizer, schedule, max_steps, gtol, stop)
+    chosen, config = descent_config(optimizer, schedule, max_steps, gtol, stop)
+    if not isinstance(chosen, Optimizer):
+        raise TypeError(f"optimizer must be one that steps here; {chosen!r} is for minimize alone")
+    optimizer = chosen
     config |= {"record_every": 0, "n_threads": threads}
     x = starts.reshape(len(starts), -1)
     slots = _slots(optimizer, x)
     if vectorized:
         batch = _batch_function(fun, grad, starts)
-        if optimizer.reported_slot is None:
+        searches = getattr(optimizer, "line_search", None) is not None
+        if optimizer.reported_slot is None and not searches:
             raw = _native.core.minimize_in_lockstep(batch, x, slots, config)
-        else:  # a step takes gradients at two points
+        else:  # a step takes gradients at more than one point
             raw = _one_after_the_other([_OfOne(batch)], x, slots, config)
     else:
         functions = _functions(fun, grad, starts)

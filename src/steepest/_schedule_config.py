@@ -19,6 +19,11 @@ def check_schedule(schedule: Any, optimizer: Any, *, validated: bool) -> dict[st
     ``validated``: whether there are validation data, which a :class:`Plateau` may monitor.
     """
     given = schedule if isinstance(schedule, Mapping) else {"learning_rate": schedule}
+    if optimizer.finds_rate and "learning_rate" in given:
+        raise ValueError(
+            f"schedule: {type(optimizer).__name__} finds the length of each step itself; nothing is left for a "
+            "schedule of the learning rate to move"
+        )
     for name, part in given.items():
         where = f"schedule[{name!r}]" if isinstance(schedule, Mapping) else "schedule"
         if isinstance(schedule, Mapping):

@@ -1,8 +1,8 @@
 """Stop rules: when a descent ends, and the reason by name.
 
 Rules are given as a sequence, ``stop=[...]``; the first one to fire ends the descent and gives the result its
-``status``. Two reasons need no rule: ``"diverged"``, when the loss or a parameter is no longer finite, and
-``"callback"``, when a callback returns True.
+``status``. Three reasons need no rule: ``"diverged"``, when the loss or a parameter is no longer finite,
+``"callback"``, when a callback returns True, and ``"line_search"``, when a line search finds no lower point.
 """
 
 from __future__ import annotations
@@ -183,4 +183,5 @@ MESSAGES = {
     ),
     "interrupted": "interrupted; the parameters are those of the last finished step",
     "callback": "a callback asked to stop",
+    "line_search": "the line search found no lower point: rounding hides it, or the gradient is wrong",
 }

@@ -27,6 +27,7 @@ from vectors.optimizer_cases import (
     STORED,
     Case,
     label,
+    losses,
     path_of,
     preset_of,
     problem,
@@ -107,19 +108,26 @@ def optax_steps(name: str, keywords: dict[str, Any]) -> np.ndarray:
 
     start, gradients = problem()
     mean = optax.ema(DECAY, debias=True) if keywords.pop("average", None) else None
-    module = optax.contrib if name.startswith("schedule_free") else optax
-    default = {"schedule_free_sgd": 1.0, "schedule_free_adamw": 0.0025}.get(name)
-    table = jax.numpy.asarray(rates(keywords.get("learning_rate", default)))
-    optimizer = getattr(module, name)(**{**keywords, "learning_rate": lambda count: table[count]})
+    module = optax
+    if name == "polyak_sgd":
+        optimizer = optax.polyak_sgd(**keywords)
+    else:
+        if name == "prodigy" or name.startswith("schedule_free"):
+            module = optax.contrib
+        default = {"schedule_free_sgd": 1.0, "schedule_free_adamw": 0.0025}.get(name)
+        table = jax.numpy.asarray(rates(keywords.get("learning_rate", default)))
+        moved = {**keywords, "learning_rate": lambda count: table[count]}
+        optimizer = getattr(module, name)(**moved)
     theta = jax.numpy.asarray(start)
     state = optimizer.init(theta)
     state_of_mean = None if mean is None else mean.init(theta)
     path = []
-    for gradient in gradients:
-        updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta)
+    for gradient, loss in zip(gradients, losses(), strict=True):
+        extra = {"value": loss} if name == "polyak_sgd" else {}
+        updates, state = optimizer.update(jax.numpy.asarray(gradient), state, theta, **extra)
         theta = optax.apply_updates(theta, updates)
         reported = theta
-        if module is optax.contrib:
+        if name.startswith("schedule_free"):
             reported = optax.contrib.schedule_free_eval_params(state, theta)
         if mean is not None:
             reported, state_of_mean = mean.update(theta, state_of_mean)
@@ -180,7 +188,7 @@ def our_steps(case: Case, step: Any = None) -> np.ndarray:
     optimizer = preset_of(case)
     if step is None:
         return path_of(optimizer, optimizer.step)
-    return path_of(optimizer, lambda *arguments: step(optimizer, *arguments))
+    return path_of(optimizer, lambda *arguments, **extra: step(optimizer, *arguments, **extra))
 
 
 def main() -> None:

@@ -73,6 +73,10 @@ CASES: list[Case] = [
     ("keras", "Nadam", {"learning_rate": 0.05, "beta_1": 0.8, "epsilon": 1e-3}),
     ("keras", "Lion", {}),
     ("keras", "Lion", {"learning_rate": 0.01, "weight_decay": 0.1}),
+    ("keras", "SGD", {"momentum": 0.9, "clipvalue": 0.5}),
+    ("keras", "Adam", {"learning_rate": 0.05, "clipnorm": 1.5, "weight_decay": 0.1}),
+    ("keras", "Adam", {"learning_rate": 0.05, "gradient_accumulation_steps": 3}),
+    ("keras", "RMSprop", {"global_clipnorm": 1.0, "gradient_accumulation_steps": 4}),
     ("optax", "sgd", {"learning_rate": 0.02}),
     ("optax", "sgd", {"learning_rate": 0.02, "momentum": 0.9}),
     ("optax", "sgd", {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True}),
@@ -94,6 +98,20 @@ CASES: list[Case] = [
     ("optax", "adabelief", {"learning_rate": 0.05}),
     ("optax", "adabelief", {"learning_rate": 0.05, "eps": 1e-3, "eps_root": 1e-4}),
     ("optax", "lion", {"learning_rate": 0.01}),
+    ("optax", "polyak_sgd", {"scaling": 0.7, "max_learning_rate": 0.5, "eps": 0.01}),
+    ("optax", "prodigy", {"learning_rate": 0.02}),
+    ("optax", "prodigy", {"learning_rate": 1.0, "estim_lr0": 0.01, "weight_decay": 0.1}),
+    (
+        "optax",
+        "prodigy",
+        {
+            "learning_rate": 0.5,
+            "betas": (0.8, 0.95),
+            "beta3": 0.9,
+            "estim_lr_coef": 2.0,
+            "safeguard_warmup": True,
+        },
+    ),
     ("keras", "SGD", {"momentum": 0.9, "use_ema": True, "ema_momentum": 0.9}),
     ("keras", "Adam", {"learning_rate": 0.05, "use_ema": True}),
     ("optax", "schedule_free_sgd", {}),
@@ -142,9 +160,14 @@ def problem() -> tuple[np.ndarray, np.ndarray]:
     return rng.standard_normal(SIZE), gradients
 
 
-def rates(learning_rate: float) -> np.ndarray:
+def losses() -> np.ndarray:
+    """Return the loss at each step, (STEPS,), positive, for those that ask for it."""
+    return np.random.default_rng(6).uniform(0.01, 3.0, STEPS)
+
+
+def rates(learning_rate: float, falls: bool = True) -> np.ndarray:
     """Return the rate of each step, (STEPS,)."""
-    return learning_rate * FALL ** np.arange(STEPS)
+    return learning_rate * (FALL if falls else 1.0) ** np.arange(STEPS)
 
 
 def preset_of(case: Case) -> st.optimizers.Optimizer:
@@ -165,13 +188,20 @@ def preset_of(case: Case) -> st.optimizers.Optimizer:
 
 
 def path_of(optimizer: st.optimizers.Optimizer, step: Callable[..., None]) -> np.ndarray:
-    """Return what the optimizer reports after each ``step(theta, gradient, state, rate)``, (STEPS, SIZE)."""
+    """Return what the optimizer reports after each ``step(theta, gradient, state, rate)``, (STEPS, SIZE).
+
+    One that asks for the loss has it as ``loss=``, and a constant rate.
+    """
     start, gradients = problem()
     theta: Any = list(start[:, None]) if optimizer.groups else start
     state = optimizer.init(theta)
     path = []
-    for rate, gradient in zip(rates(optimizer.learning_rate), gradients, strict=True):
-        step(theta, list(gradient[:, None]) if optimizer.groups else gradient, state, float(rate))
+    by_loss = isinstance(optimizer, st.PolyakStep)
+    all_rates = rates(optimizer.learning_rate, not by_loss)
+    for rate, gradient, loss in zip(all_rates, gradients, losses(), strict=True):
+        extra = {"loss": float(loss)} if by_loss else {}
+        parts = list(gradient[:, None]) if optimizer.groups else gradient
+        step(theta, parts, state, float(rate), **extra)
         path.append(np.array(optimizer.reported(theta, state)).ravel())
     return np.array(path)
 

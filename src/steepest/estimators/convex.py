@@ -30,6 +30,7 @@ from steepest.estimators.parameters import check_random_state_parameter
 from steepest.estimators.penalties import elastic_net
 from steepest.estimators.report import Reports
 from steepest.estimators.sparse import Inputs
+from steepest.estimators.whole_gradient import accumulated, check_whole_gradient
 from steepest.optimizers import Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule, combined_config
@@ -70,16 +71,22 @@ class ConvexModel(CallbackSupport, Reports, BaseEstimator):
         check_threads(self.n_threads)
         return elastic_net(self.alpha, self.l1_ratio)
 
-    def _is_full_batch(self, rows: int) -> bool:
+    def _rows_of_a_step(self) -> int | None:
+        """Return how many rows a step sees, or None for all."""
         if self.batch_size is None:
-            return True
-        return check_integer("batch_size", self.batch_size, low=1) >= rows
+            return None
+        return check_integer("batch_size", self.batch_size, low=1) * accumulated(self.optimizer)
+
+    def _is_full_batch(self, rows: int) -> bool:
+        of_a_step = self._rows_of_a_step()
+        return of_a_step is None or of_a_step >= rows
 
     def _descent_config(
         self, optimizer: Optimizer, X: Inputs, *, validated: bool
     ) -> dict[str, Any]:
         """Return the configuration of a descent on the rows of X (n, d)."""
         full = self._is_full_batch(X.shape[0])
+        check_whole_gradient(optimizer, full, has_l1=self._penalty()[0] != 0)
         check_random_state_parameter(self.random_state)
         limits: dict[str, Any] = {"max_epochs": check_integer("max_epochs", self.max_epochs, low=0)}
         if full:
@@ -89,7 +96,7 @@ class ConvexModel(CallbackSupport, Reports, BaseEstimator):
             self.schedule,
             self.stop,
             limits,
-            batch_size=0 if full else self.batch_size,
+            batch_size=0 if full else self._rows_of_a_step(),
             shuffle=bool(self.shuffle) and not full,
             seed=random_seed(check_random_state(self.random_state)),
             by_points=full,

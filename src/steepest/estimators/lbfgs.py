@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from steepest import _native
+from steepest._lbfgs import Stopped
 from steepest._validate import Array, plain
 from steepest.estimators.base import Data, NetworkState
 from steepest.estimators.callbacks import Hook
@@ -99,10 +100,6 @@ class LiveObjective:
         flat = self._objective.origin.copy()
         flat[self._live] = part
         return flat
-
-
-class Stopped(Exception):  # noqa: N818 - no error
-    """A callback has asked to stop, or has raised."""
 
 
 class Iterations:

@@ -70,6 +70,7 @@ from steepest.estimators.pruning import (
 )
 from steepest.estimators.report import Reports
 from steepest.estimators.sparse import Inputs
+from steepest.estimators.whole_gradient import accumulated, check_whole_gradient
 from steepest.optimizers import Adam, Lion, Momentum, Optimizer, Rprop
 from steepest.pruning import Gradual
 from steepest.schedules import ScheduleLike
@@ -447,12 +448,20 @@ class MultiLayerPerceptron(
                 UserWarning,
                 stacklevel=4,
             )
+        has_dropout = dropout_rates(self.dropout, len(self._widths())) is not None
+        check_whole_gradient(
+            optimizer,
+            batch >= rows,
+            has_l1=has_l1(self._penalties()[0]),
+            has_dropout=has_dropout,
+            held=self._structure(),
+        )
         config = descent_config(
             optimizer,
             self.schedule,
             self.stop,
             defaults,
-            batch_size=min(batch, rows),
+            batch_size=min(batch * accumulated(optimizer), rows),
             shuffle=bool(self.shuffle),
             by_points=False,
             n_rows=rows,

@@ -28,7 +28,7 @@ from steepest.optimizers import Optimizer
 from steepest.stopping import rules_of
 
 # What of the learning rate a descent that goes on begins with.
-RATE_STATE = ("base_rate", "plateau_state", "schedule_free")
+RATE_STATE = ("base_rate", "plateau_state", "schedule_free", "scalars")
 
 
 def is_stochastic(estimator: Any) -> bool:

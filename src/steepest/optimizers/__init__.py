@@ -21,13 +21,18 @@ from steepest.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from steepest.optimizers.averaging import EMA, Average, PolyakRuppert
 from steepest.optimizers.base import Optimizer, Parameters, State
 from steepest.optimizers.groups import Group
+from steepest.optimizers.lbfgs import LBFGS
+from steepest.optimizers.line_search import Armijo, LineSearch, Wolfe
 from steepest.optimizers.momentum import SGD, Momentum
 from steepest.optimizers.presets import preset
+from steepest.optimizers.prodigy import Prodigy
 from steepest.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optimizers.sign import Lion, Rprop
+from steepest.optimizers.step_length import BarzilaiBorwein, PolyakStep
 
 __all__ = [
     "EMA",
+    "LBFGS",
     "SGD",
     "AMSGrad",
     "AdaBelief",
@@ -36,19 +41,25 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Armijo",
     "Average",
+    "BarzilaiBorwein",
     "Group",
+    "LineSearch",
     "Lion",
     "Momentum",
     "NAdam",
     "Optimizer",
     "Parameters",
     "PolyakRuppert",
+    "PolyakStep",
+    "Prodigy",
     "RAdam",
     "RMSprop",
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "State",
+    "Wolfe",
     "preset",
 ]

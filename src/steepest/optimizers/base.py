@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from steepest import _native
-from steepest._validate import check_number, parameter_pairs, plain
+from steepest._validate import check_integer, check_number, parameter_pairs, plain
+from steepest.optimizers._whole_step import check_clips, is_whole, whole_step, with_accumulator
 from steepest.optimizers.averaging import Average, check_average
 from steepest.optimizers.groups import Group, Settings, check_groups, divided
 
@@ -34,22 +35,47 @@ class Optimizer:
     weight_decay : float, default 0.0
         Decoupled: :math:`x \leftarrow (1 - \eta\lambda) x` before the step, with the present learning rate
         :math:`\eta`, and the moments never see it. Keras's ``weight_decay`` of every optimizer.
+    clip_value : float, optional
+        Each entry of the gradient is cut off to :math:`[-c, c]`: Keras's ``clipvalue``, torch's
+        ``clip_grad_value_``, optax's ``clip``.
+    clip_norm : float, optional
+        The gradient of each array (the weights of a layer, its biases) is scaled down to this Euclidean norm if
+        its own is larger, :math:`g \leftarrow g \min(1, c / \|g\|)`: Keras's ``clipnorm``.
+    clip_global_norm : float, optional
+        The same for the gradient of all arrays together: Keras's ``global_clipnorm``, optax's
+        ``clip_by_global_norm``, torch's ``clip_grad_norm_`` (which adds 1e-6 to the norm that it divides by).
+    accumulate : int, default 1
+        Take a step for so many batches, with the mean of their gradients. A model takes the mean over rows, and in
+        an epoch's last step over what is left: with k batches of b rows it is, to the last bit, a model with
+        batches of k b rows. :meth:`step` moves nothing but the state until it has seen so many gradients.
     average : EMA or PolyakRuppert, optional
         Report an average of the iterates in place of the last one; see :class:`Average`.
     groups : sequence of Group, default ()
         Layers, or weights or biases, whose learning rate or decay is another; none may be in two of them.
 
+    Notes
+    -----
     Both decays leave the biases and intercepts of a model alone; used on bare arrays they apply to all of them.
+
+    At most one of the three clips is given. What is clipped is the gradient of the loss that is reported: a model's
+    penalty is in it, of an L1 penalty the subgradient of the least norm, so that the minimum stays where it is. It
+    is the mean, with ``accumulate``. The optimizer's own ``l2`` and ``weight_decay`` come after it, as in torch.
+    The gradient norms that are recorded are those before it.
 
     References
     ----------
-    Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
+    Loshchilov and Hutter (2019), "Decoupled weight decay regularization"; Pascanu, Mikolov and Bengio (2013), "On
+    the difficulty of training recurrent neural networks".
     """
 
     learning_rate: float = 0.01
     _: KW_ONLY
     l2: float = 0.0
     weight_decay: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    clip_global_norm: float | None = None
+    accumulate: int = 1
     average: Average | None = None
     groups: Sequence[Group] = ()
 
@@ -57,10 +83,13 @@ class Optimizer:
     _copies: ClassVar[tuple[str, ...]] = ()  # those of them that begin as copies of the parameters
     _reported: ClassVar[str | None] = None  # that of them which is reported
     _scalars: ClassVar[tuple[str, ...]] = ()  # numbers in the state beside the count of steps
+    _whole_scalars: ClassVar[tuple[str, ...]] = ()  # those that only whole steps have
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "l2", "weight_decay"):
             check_number(name, getattr(self, name), low=0.0, finite=True)
+        check_clips(self)
+        check_integer("accumulate", self.accumulate, low=1)
         check_average(self.average)
         object.__setattr__(self, "groups", check_groups(self.groups))
 
@@ -79,6 +108,21 @@ class Optimizer:
         """Name of the slot that is reported in place of the parameters that are stepped; None: those are."""
         return self._reported if self.average is None else "average"
 
+    @property
+    def whole_scalars(self) -> tuple[str, ...]:
+        """Names of the numbers in the state that steps from a whole gradient need."""
+        return self._whole_scalars
+
+    @property
+    def needs_full_batch(self) -> bool:
+        """Whether a step makes sense only with all rows in the batch."""
+        return False
+
+    @property
+    def finds_rate(self) -> bool:
+        """Whether the length of a step is found at each point, so that a schedule has nothing to move."""
+        return False
+
     def initial(self, slot: str) -> float:
         """Return what a slot holds before the first step: 0 for nearly all."""
         return 0.0
@@ -95,7 +139,8 @@ class Optimizer:
         -------
         dict
             ``"step"``: 0, and one entry for each slot, shaped as ``theta``: zeros, but for :meth:`initial`, or
-            copies of ``theta`` where a slot is another point of the descent.
+            copies of ``theta`` where a slot is another point of the descent. With ``accumulate``,
+            ``"gradient_sum"`` and ``"accumulated"``, how many gradients are in it.
         """
         state: State = {"step": 0, **dict.fromkeys(self._scalars, 0.0)}
 
@@ -108,7 +153,8 @@ class Optimizer:
                 state[slot] = beginning(slot, theta)
             else:
                 state[slot] = [beginning(slot, part) for part in theta]
-        return state
+        state |= dict.fromkeys(self.whole_scalars, 0.0)
+        return state if self.accumulate == 1 else with_accumulator(state, theta)
 
     def reported(self, theta: Parameters, state: State) -> Parameters:
         """Return the parameters to use: those that were stepped, or what the state reports in their place.
@@ -156,6 +202,9 @@ class Optimizer:
         """
         if learning_rate is not None:
             learning_rate = check_number("learning_rate", learning_rate, low=0.0, finite=True)
+        if is_whole(self):
+            whole_step(self, self._stepper(), theta, gradient, state, learning_rate)
+            return
         if not self.groups:
             stepped = self._stepper().step(theta, gradient, state, learning_rate)
             if stepped is not NotImplemented:
@@ -228,6 +277,7 @@ class Optimizer:
     def numbers_after(self, result: dict[str, Any]) -> State:
         """Return what a compiled descent leaves in the state beside the arrays that it was given."""
         numbers = dict(zip(self._scalars, result["schedule_free"], strict=False))
+        numbers |= zip(self.whole_scalars, result["scalars"], strict=False)
         stepped = {"stepped": result["stepped"]} if "stepped" in result else {}
         return {"step": result["n_steps"], **numbers, **stepped}
 

@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from steepest._validate import check_flag, check_number
+from steepest.optimizers._whole_step import CLIPS, refuse
 from steepest.optimizers.base import Optimizer
+from steepest.optimizers.line_search import LineSearch, check_line_search
 
 __all__ = ["SGD", "Momentum"]
 
 
 @dataclass(frozen=True)
-class SGD(Optimizer):
+class SearchingOptimizer(Optimizer):
+    """An optimizer whose direction does not depend on the rate, so that a search can find the length."""
+
+    line_search: LineSearch | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_line_search(self.line_search)
+        if self.line_search is None:
+            return
+        why = "with line_search, which would search along another function"
+        refuse(self, why, "l2", "weight_decay", "average", "groups", *CLIPS)
+        check_number("learning_rate", self.learning_rate, above=0.0, finite=True)
+        if self.accumulate != 1:
+            raise ValueError(f"accumulate must be 1 with line_search, but is {self.accumulate!r}")
+
+    @property
+    def whole_scalars(self) -> tuple[str, ...]:
+        """``"step_length"``, the last one, with a line search."""
+        return ("step_length",) if self.line_search is not None else ()
+
+    @property
+    def needs_full_batch(self) -> bool:
+        """Whether there is a line search."""
+        return self.line_search is not None
+
+    @property
+    def finds_rate(self) -> bool:
+        """Whether there is a line search."""
+        return self.line_search is not None
+
+    def config(self) -> dict[str, Any]:
+        """Return the hyper-parameters as the compiled core reads them."""
+        search = None if self.line_search is None else self.line_search.config()
+        return {**super().config(), "line_search": search}
+
+
+@dataclass(frozen=True)
+class SGD(SearchingOptimizer):
     r"""Gradient descent; stochastic when the gradient is that of a batch.
 
     .. math:: x \leftarrow x - \eta\, g
@@ -21,6 +61,9 @@ class SGD(Optimizer):
     ----------
     learning_rate : float, default 0.01
         :math:`\eta`, the length of a step for a gradient of norm 1.
+    line_search : Armijo or Wolfe, optional
+        Search for the length of each step, for full batches; the learning rate is the first trial. The optimizer's
+        own decay and clipping don't go together with it, nor does an L1 penalty.
     l2, weight_decay : float, default 0.0
         See :class:`Optimizer`.
 
@@ -32,7 +75,7 @@ class SGD(Optimizer):
 
 
 @dataclass(frozen=True)
-class Momentum(Optimizer):
+class Momentum(SearchingOptimizer):
     r"""Gradient descent with momentum, in the three forms that libraries use.
 
     - "gradient": :math:`v \leftarrow \beta v + g`, :math:`x \leftarrow x - \eta v`;
@@ -71,6 +114,9 @@ class Momentum(Optimizer):
     dampening : float in [0, 1], default 0.0
         Of the gradient as it enters the velocity, which is then :math:`\beta v + (1-d)\, a g` in place of
         :math:`\beta v + a g`; at the first step the velocity is all of :math:`a g`. torch's; not with Nesterov's.
+    line_search : Armijo or Wolfe, optional
+        Search for the length of each step along the velocity, which must not be of the form "step"; where that does
+        not lead down, it begins anew with the gradient. See :class:`SGD`.
     l2, weight_decay : float, default 0.0
         See :class:`Optimizer`.
 
@@ -107,6 +153,13 @@ class Momentum(Optimizer):
         if self.velocity not in ("gradient", "step", "average"):
             raise ValueError(
                 f'velocity must be "gradient", "step" or "average", but is {self.velocity!r}'
+            )
+        if self.line_search is not None and self.nesterov == "lookahead":
+            raise ValueError('nesterov must not be "lookahead" with line_search')
+        if self.line_search is not None and self.velocity == "step":
+            raise ValueError(
+                'velocity must be "gradient" or "average" with line_search: one of the form "step" holds the '
+                "lengths of past steps"
             )
 
     @property

@@ -11,8 +11,10 @@ from steepest.optimizers.adaptive import Adadelta, Adagrad, RMSprop
 from steepest.optimizers.averaging import EMA
 from steepest.optimizers.base import Optimizer
 from steepest.optimizers.momentum import SGD, Momentum
+from steepest.optimizers.prodigy import Prodigy
 from steepest.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optimizers.sign import Lion, Rprop
+from steepest.optimizers.step_length import PolyakStep
 
 __all__ = ["preset"]
 
@@ -61,7 +63,8 @@ def preset(
     Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone. optax's
     Keras's ``use_ema=True`` is our ``average=EMA(ema_momentum)``. optax's
     ``rprop`` is missing: it applies each step one call late. torch's NAdam keeps the product of its momenta in
-    its default dtype: with float32, and parameters of float64, it differs in the tenth digit.
+    its default dtype: with float32, and parameters of float64, it differs in the tenth digit. optax's prodigy is
+    that of ``optax.contrib``; its polyak_sgd goes uphill where the loss is below ``f_min``, unless it is "sps+".
 
     Examples
     --------
@@ -239,6 +242,10 @@ def _keras_base(k: Keywords) -> Keywords:
     return {
         "learning_rate": k["learning_rate"],
         "weight_decay": k["weight_decay"] or 0.0,
+        "clip_value": k["clipvalue"],
+        "clip_norm": k["clipnorm"],
+        "clip_global_norm": k["global_clipnorm"],
+        "accumulate": k["gradient_accumulation_steps"] or 1,
         **{key: k[key] for key in shared & k.keys()},
     }
 
@@ -279,11 +286,18 @@ def _keras_rmsprop(k: Keywords) -> Optimizer:
     )
 
 
-_KERAS_RATE: Keywords = {"learning_rate": 0.001, "weight_decay": None}
+_KERAS_ANY: Keywords = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "clipvalue": None,
+    "global_clipnorm": None,
+    "gradient_accumulation_steps": None,
+}
+_KERAS_RATE: Keywords = {"learning_rate": 0.001, **_KERAS_ANY}
 _KERAS_BETAS: Keywords = {**_KERAS_RATE, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 _KERAS: Table = {
     "SGD": (
-        {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False, "weight_decay": None},
+        {**_KERAS_ANY, "learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
         _keras_sgd,
     ),
     "Adagrad": (
@@ -367,6 +381,29 @@ def _optax_lion(k: Keywords) -> Optimizer:
     return Lion(k["learning_rate"], k["b1"], k["b2"], weight_decay=k["weight_decay"])
 
 
+def _optax_prodigy(k: Keywords) -> Optimizer:
+    beta_1, beta_2 = k["betas"]
+    return Prodigy(
+        k["learning_rate"],
+        beta_1,
+        beta_2,
+        k["beta3"],
+        k["eps"],
+        k["estim_lr0"],
+        k["estim_lr_coef"],
+        bias_correction=True,
+        safeguard_warmup=k["safeguard_warmup"],
+        weight_decay=k["weight_decay"],
+    )
+
+
+def _optax_polyak(k: Keywords) -> Optimizer:
+    if k["variant"] not in ("sps", "sps+"):
+        raise ValueError(f"variant must be 'sps' or 'sps+', but is {k['variant']!r}")
+    scale = k["scaling"]  # optax applies it to the gradient first: to that of the norm, too
+    return PolyakStep(1 / scale, k["f_min"], scale**2 * k["max_learning_rate"], k["eps"] / scale**2)
+
+
 def _optax_schedule_free(k: Keywords) -> Keywords:
     _only(k, "warmup_steps", None, "; optax's first step has the rate 0 and no weight")
     _only(k, "state_dtype", None)
@@ -426,6 +463,23 @@ _OPTAX: Table = {
     "radam": ({**_OPTAX_ADAM, "threshold": 5.0}, _optax_radam),
     "adabelief": ({**_OPTAX_ADAM, "eps": 1e-16, "eps_root": 1e-16}, _optax_adabelief),
     "lion": ({**_OPTAX_RATE, "b1": 0.9, "b2": 0.99, "weight_decay": 1e-3}, _optax_lion),
+    "polyak_sgd": (
+        {"max_learning_rate": 1.0, "scaling": 1.0, "f_min": 0.0, "eps": 0.0, "variant": "sps"},
+        _optax_polyak,
+    ),
+    "prodigy": (
+        {
+            "learning_rate": 1.0,
+            "betas": (0.9, 0.999),
+            "beta3": None,
+            "eps": 1e-8,
+            "estim_lr0": 1e-6,
+            "estim_lr_coef": 1.0,
+            "weight_decay": 0.0,
+            "safeguard_warmup": False,
+        },
+        _optax_prodigy,
+    ),
     "schedule_free_sgd": (
         {"learning_rate": 1.0, "weight_decay": None, **_OPTAX_SCHEDULE_FREE},
         lambda k: ScheduleFreeSGD(beta=k["b1"], **_optax_schedule_free(k)),
@@ -496,11 +550,7 @@ _LIBRARIES: dict[str, tuple[Table, Keywords, tuple[str, ...]]] = {
     "keras": (
         _KERAS,
         {
-            "clipnorm": None,
-            "clipvalue": None,
-            "global_clipnorm": None,
             "loss_scale_factor": None,
-            "gradient_accumulation_steps": None,
         },
         ("name", "use_ema", "ema_momentum", "ema_overwrite_frequency"),
     ),

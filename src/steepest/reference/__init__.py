@@ -4,7 +4,7 @@ Each function has the name, arguments and meaning of its twin in `steepest.kerne
 the dtype of its arguments: to judge a float32 kernel, pass the same values as float64.
 
 To read in this order: `losses`, `loss_terms`, `linear`, `polynomial`, `moments`, `network`, `prediction`,
-`optimizers`, `proximal`, `neurons`, `random`, `descent`.
+`whole_gradient`, `optimizers`, `proximal`, `neurons`, `random`, `descent`.
 """
 
 from __future__ import annotations
@@ -45,13 +45,24 @@ from .polynomial import (
 from .prediction import network_answer, network_classes
 from .proximal import least_subgradient, proximal_step, soft_threshold
 from .random import bounded_integer, dropout_mask, permutation, philox, philox_draws
+from .whole_gradient import (
+    armijo_search,
+    barzilai_borwein_length,
+    clip_gradient,
+    polyak_length,
+    prodigy_step,
+    wolfe_conditions,
+)
 
 __all__ = [
     "activate",
     "activation_derivative",
+    "armijo_search",
+    "barzilai_borwein_length",
     "basis_matrix",
     "batches",
     "bounded_integer",
+    "clip_gradient",
     "dense_backward",
     "dense_forward",
     "descend",
@@ -79,8 +90,10 @@ __all__ = [
     "permutation",
     "philox",
     "philox_draws",
+    "polyak_length",
     "polynomial_loss_gradient",
     "polynomial_predict",
+    "prodigy_step",
     "product_matrix",
     "products_from_moments",
     "proximal_step",
@@ -90,4 +103,5 @@ __all__ = [
     "relu_network_loss_gradient",
     "soft_threshold",
     "softmax_cross_entropy",
+    "wolfe_conditions",
 ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ._support import Array
 from .optimizers import optimizer_step
 from .random import permutation
+from .whole_gradient import CLIPS
 
 Parameters: TypeAlias = "Array | list[Array] | tuple[Array, ...]"
 Rows: TypeAlias = NDArray[np.int64]
@@ -39,6 +40,8 @@ def descend(
     theta : array, or list or tuple of them
         Where to start; it is not changed.
     optimizer : any of steepest.optimizers
+        With its ``accumulate``, a step is made with the mean over the rows of so many batches, at the end of an
+        epoch of those that are left. Not with a line search.
     n_rows : int, optional
         Number of rows of the data; None for a function without rows, one step for each epoch.
     batch_size : int, optional
@@ -66,20 +69,27 @@ def descend(
     for epoch in range(n_epochs):
         losses: list[float] = []
         sizes: list[int] = []
-        for rows in batches(n_rows, batch_size, shuffle, seed, epoch):
-            batch_loss, gradient = _penalised(loss_gradient(theta, rows), theta, optimizer.l2)
+        for group in _groups(
+            list(batches(n_rows, batch_size, shuffle, seed, epoch)), optimizer.accumulate
+        ):
+            plain = _mean_over(group, theta, loss_gradient)
+            batch_loss, penalised = _penalised(plain, theta, optimizer.l2)
+            # A clip comes before the l2, which is the step's then.
+            gradient = plain[1] if _clips(optimizer) else penalised
             losses.append(batch_loss)
             time = {
                 "step": state["step"],
                 "epoch": epoch,
                 "sample": epoch * (n_rows or 0) + sum(sizes),
             }
-            sizes.append(1 if rows is None else len(rows))
+            sizes.append(sum(map(_size, group)))
             scheduled = _scheduled(optimizer, schedule, time)
             rate = scheduled.pop("learning_rate", float(optimizer.learning_rate))
-            optimizer_step(replace(optimizer, l2=0.0, **scheduled), theta, gradient, state, rate)
+            l2 = optimizer.l2 if _clips(optimizer) else 0.0
+            stepped = replace(optimizer, **{"l2": l2, "accumulate": 1, **scheduled})
+            optimizer_step(stepped, theta, gradient, state, rate, batch_loss)
         loss[epoch] = np.average(losses, weights=sizes)
-        gradient_norm[epoch] = _norm(gradient)
+        gradient_norm[epoch] = _norm(penalised)
         learning_rate[epoch] = rate
     return {
         "theta": optimizer.reported(theta, state),
@@ -132,6 +142,37 @@ def _scheduled(optimizer: Any, schedule: Any, time: dict[str, int]) -> dict[str,
         for name, part in schedules.items()
         if part is not None
     }
+
+
+def _groups(parts: list[Rows | None], size: int) -> list[list[Rows | None]]:
+    return [parts[first : first + size] for first in range(0, len(parts), size)]
+
+
+def _size(rows: Rows | None) -> int:
+    return 1 if rows is None else len(rows)
+
+
+def _mean_over(group: list[Rows | None], theta: Any, loss_gradient: Any) -> tuple[float, Any]:
+    """Return the mean over the rows of some batches; in each of them a row counts the same."""
+    found = [loss_gradient(theta, rows) for rows in group]
+    if len(found) == 1:
+        return found[0][0], found[0][1]
+    shares = np.array([_size(rows) for rows in group], dtype=np.float64)
+    shares /= shares.sum()
+    loss = float(sum(share * part for share, (part, _) in zip(shares, found, strict=True)))
+    gradients = [gradient for _, gradient in found]
+    if isinstance(gradients[0], (list, tuple)):
+        mean: Any = [
+            sum(share * part for share, part in zip(shares, arrays, strict=True))
+            for arrays in zip(*gradients, strict=True)
+        ]
+    else:
+        mean = sum(share * part for share, part in zip(shares, gradients, strict=True))
+    return loss, mean
+
+
+def _clips(optimizer: Any) -> bool:
+    return any(getattr(optimizer, name) is not None for name in CLIPS)
 
 
 def _penalised(loss_gradient: tuple[float, Any], theta: Parameters, l2: float) -> tuple[float, Any]:

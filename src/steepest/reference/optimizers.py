@@ -12,6 +12,12 @@ import numpy as np
 
 from ._support import Array, choose
 from .two_points import schedule_free_share, two_point_rules
+from .whole_gradient import (
+    barzilai_borwein_length,
+    clip_gradient,
+    polyak_length,
+    prodigy_step,
+)
 
 
 def optimizer_step(
@@ -20,6 +26,7 @@ def optimizer_step(
     gradient: Array | Sequence[Array],
     state: dict[str, Any],
     learning_rate: float | None = None,
+    loss: float | None = None,
 ) -> None:
     """Take one step: `theta` and `state` are changed in place.
 
@@ -36,17 +43,44 @@ def optimizer_step(
         the rule keeps, ``optimizer.slots``, shaped as `theta`.
     learning_rate : float, optional
         Used in place of ``optimizer.learning_rate``.
+    loss : float, optional
+        At `theta`; PolyakStep needs it.
 
     Raises
     ------
     ValueError
         If the optimizer's class is none of them.
     """
-    choose(_NAMES, "optimizer", type(optimizer).__name__)
+    kind = type(optimizer).__name__
+    choose(_NAMES, "optimizer", kind)
     rate = float(optimizer.learning_rate if learning_rate is None else learning_rate)
+    xs, gradients = _as_list(theta), _as_list(gradient)
+    if optimizer.accumulate > 1:
+        for total, g in zip(_as_list(state["gradient_sum"]), gradients, strict=True):
+            total += g
+        state["accumulated"] += 1
+        if state["accumulated"] < optimizer.accumulate:
+            return
+        gradients = [total / optimizer.accumulate for total in _as_list(state["gradient_sum"])]
+        for total in _as_list(state["gradient_sum"]):
+            total[...] = 0.0
+        state["accumulated"] = 0
     state["step"] += 1
+    if kind == "PolyakStep":
+        assert loss is not None
+        rate = polyak_length(optimizer, gradients, loss, rate)
+    if kind == "BarzilaiBorwein":
+        rate = barzilai_borwein_length(optimizer, rate, xs, gradients, state)
+        state["step_length"] = rate
+    gradients = clip_gradient(optimizer, gradients)
+    if kind == "Prodigy":
+        prodigy_step(optimizer, rate, xs, gradients, state)
+        if optimizer.average is not None:
+            for x, kept in zip(xs, _as_list(state["average"]), strict=True):
+                kept += optimizer.average.weight(state["step"]) * (x - kept)
+        return
     share = schedule_free_share(optimizer, rate, state)
-    parts = [theta, gradient, *(state[slot] for slot in optimizer.slots)]
+    parts = [xs, gradients, *(state[slot] for slot in optimizer.slots)]
     arrays = list(zip(*map(_as_list, parts), strict=True))
     for (x, g, *slots), (factor, l2, decay) in zip(
         arrays, _settings(optimizer, len(arrays)), strict=True
@@ -86,6 +120,13 @@ def _settings(optimizer: Any, count: int) -> list[tuple[float, float, float]]:
 
 
 def _sgd(optimizer: Any, rate: float, step: int, x: Array, g: Array) -> None:
+    x -= rate * g
+
+
+def _barzilai_borwein(
+    optimizer: Any, rate: float, step: int, x: Array, g: Array, last_x: Array, last_g: Array
+) -> None:
+    last_x[...], last_g[...] = x, g
     x -= rate * g
 
 
@@ -225,6 +266,9 @@ _RULES: dict[str, Callable[..., None]] = {
     "AdaBelief": _adabelief,
     "Lion": _lion,
     "Rprop": _rprop,
+    "PolyakStep": _sgd,
+    "BarzilaiBorwein": _barzilai_borwein,
+    "Prodigy": _sgd,  # which prodigy_step does
 }
 
 
@@ -251,7 +295,7 @@ def unit_step(optimizer: Any, rate: float, state: dict[str, Any], part: int) -> 
     slots = [state[slot][part] for slot in optimizer.slots]
     epsilon = getattr(optimizer, "epsilon", 0.0)
     with np.errstate(divide="ignore"):  # an epsilon of 0 where there has been no gradient
-        if kind == "SGD":
+        if kind in ("SGD", "PolyakStep", "BarzilaiBorwein"):
             return rate
         if kind == "Momentum":
             share = 1.0 - optimizer.dampening

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ._support import Array
 from .optimizers import optimizer_step, unit_step
+from .whole_gradient import CLIPS, clip_gradient
 
 
 def proximal_step(
@@ -43,6 +45,8 @@ def proximal_step(
     for structured neural networks".
     """
     rate = float(optimizer.learning_rate if learning_rate is None else learning_rate)
+    gradient = clip_gradient(optimizer, gradient, theta, l1)
+    optimizer = replace(optimizer, **dict.fromkeys(CLIPS))
     if type(optimizer).__name__ in (
         "Lion",
         "Rprop",
