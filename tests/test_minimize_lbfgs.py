@@ -50,7 +50,7 @@ def test_the_points_are_scipys(problem, memory):
         options={"maxcor": memory, "ftol": 0.0, "gtol": 1e-7},
         callback=lambda x: points.append(x.copy()),
     )
-    ours = st.minimize(f, x0, optimizer=st.LBFGS(memory), gtol=1e-8, record_path=True)
+    ours = st.minimize(f, x0, f.gradient, optimizer=st.LBFGS(memory), gtol=1e-8, record_path=True)
     assert_complete(ours, f, ours.n_steps + 1)
     assert ours.status == "converged"
     shared = min(len(points), len(ours.path))
@@ -112,11 +112,11 @@ def test_float32_and_shape_stay():
         ({"stop": [GradientNorm(1e9, "inf")]}, "converged", 1),
         ({"callback": lambda point: point.step == 3}, "callback", 4),
     ],
-    ids=str,
+    ids=lambda given: ", ".join(given) if isinstance(given, dict) else str(given),
 )
 def test_rules(keywords, status, points):
     f, x0 = FUNCTIONS[0]
-    result = st.minimize(f, x0, optimizer=st.LBFGS(), record_path=True, **keywords)
+    result = st.minimize(f, x0, f.gradient, optimizer=st.LBFGS(), record_path=True, **keywords)
     assert result.status == status
     assert_complete(result, f, points)
 
@@ -124,7 +124,9 @@ def test_rules(keywords, status, points):
 def test_callbacks_see_every_point():
     f, x0 = FUNCTIONS[0]
     seen = []
-    result = st.minimize(f, x0, optimizer=st.LBFGS(), callback=seen.append, record_path=True)
+    result = st.minimize(
+        f, x0, f.gradient, optimizer=st.LBFGS(), callback=seen.append, record_path=True
+    )
     np.testing.assert_array_equal([point.x for point in seen], result.path)
     np.testing.assert_array_equal(
         [point.grad for point in seen], [f.gradient(x) for x in result.path]
