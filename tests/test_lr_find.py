@@ -63,11 +63,9 @@ def test_the_losses_are_those_of_the_closed_form():
     np.testing.assert_allclose(found.losses, want, rtol=1e-6)  # near 1 / lambda digits cancel
     np.testing.assert_array_equal(found.smoothed, found.losses)  # all rows, no noise
     assert found.initial_loss == pytest.approx((curvatures / 2 * start**2).sum(), rel=1e-12)
-    lowest = np.minimum.accumulate([found.initial_loss, *want])[1:]
-    over = want > 4 * lowest
-    assert over[-1]
-    assert not over[:-1].any()
-    assert found.diverged_at == found.learning_rates[-1]
+    assert want[-1] > found.initial_loss > want[:-1].max()
+    rising = np.diff(want) > 0
+    assert found.diverged_at == found.learning_rates[1 + np.flatnonzero(~rising)[-1] + 1]
     slopes = np.gradient(want[: np.argmin(want) + 1])
     assert found.steepest == pytest.approx(rates[np.argmin(slopes)], rel=1e-12)
     assert found.lowest == pytest.approx(rates[np.argmin(want)], rel=1e-12)
@@ -87,8 +85,7 @@ def test_the_loss_falls_below_two_over_l_and_rises_above(curvature, n_steps):
     assert found.diverged_at > found.limit > found.suggestion
     ratio = found.learning_rates[1] / found.learning_rates[0]
     assert found.lowest <= found.limit < found.lowest * ratio
-    # From the lowest loss, which is nearly 0, it has grown fourfold within some steps.
-    assert found.diverged_at < found.limit * max(ratio**3, 1.2)
+    assert found.diverged_at < found.limit * ratio
 
 
 def test_a_floor_of_noise_delays_the_divergence_up_to_a_zero_of_the_dilogarithm():
@@ -111,6 +108,8 @@ def test_a_floor_of_noise_delays_the_divergence_up_to_a_zero_of_the_dilogarithm(
         st.SGD(1.0, l2=0.7),
         st.SGD(1.0, weight_decay=0.7),
         st.Momentum(1.0, 0.9, l2=0.7),
+        st.Momentum(1.0, 0.6, nesterov="lookahead"),
+        st.SGD(1.0, average=st.optimizers.EMA(0.9)),
     ],
     ids=repr,
 )
@@ -128,7 +127,7 @@ def test_the_limit_is_where_constant_rates_diverge(optimizer):
             warnings.simplefilter("ignore", ConvergenceWarning)
             return model.fit(X, y)
 
-    assert fitted_at(0.99 * found.limit).loss_curve_[-1] < 0.3  # of 2.25; coupled decay leaves some
+    assert fitted_at(0.99 * found.limit).loss_curve_[-1] < 0.5  # of 2.25; coupled decay leaves some
     assert fitted_at(1.01 * found.limit).loss_curve_[-1] > 1e6
 
 
@@ -155,6 +154,28 @@ def test_other_losses_and_optimizers_have_no_limit(rng):
     assert st.lr_find(st.LinearRegression(loss="huber"), X, y).limit is None
     assert st.lr_find(st.LinearRegression(), X, y, optimizer=st.Adam()).limit is None
     assert st.lr_find(st.LogisticRegression(), X, y > 0).limit is None
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_swing_of_momentum_is_no_divergence(rng, nesterov):
+    """It passes the minimum, whose noise is small, and comes back."""
+    X = rng.standard_normal((200, 3))
+    y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.standard_normal(200)
+    optimizer = st.Momentum(1.0, 0.95, nesterov=nesterov)
+    found = st.lr_find(st.LinearRegression(), X, y, optimizer=optimizer)
+    before = found.losses[found.learning_rates < 0.9 * found.limit]
+    rises = np.diff(before) > 0
+    assert (np.diff(rises.astype(int)) == -1).any()  # there are swings, up and down again
+    assert 0.5 * found.limit < found.diverged_at < 6 * found.limit
+    assert found.losses[-1] > found.initial_loss
+
+
+def test_an_average_of_iterates_is_left_out(rng):
+    X, y = rng.standard_normal((60, 2)), rng.standard_normal(60)
+    averaged = st.SGD(1.0, average=st.optimizers.PolyakRuppert())
+    found = st.lr_find(st.LinearRegression(), X, y, optimizer=averaged)
+    np.testing.assert_array_equal(found.losses, st.lr_find(st.LinearRegression(), X, y).losses)
+    assert found.optimizer.average == averaged.average
 
 
 # ---------------------------------------------------------------- smoothing, and what is read off
@@ -336,5 +357,11 @@ def test_bad_models(rng):
     for model in (SGDRegressor(), st.LinearRegression, None):
         with pytest.raises(TypeError, match="model must be one of steepest's estimators"):
             st.lr_find(model, X, y)
+
+    class FindsItsRate(st.SGD):
+        finds_rate = True
+
+    with pytest.raises(ValueError, match="optimizer: FindsItsRate finds the length of its steps"):
+        st.lr_find(st.LinearRegression(optimizer=FindsItsRate()), X, y)
     with pytest.raises(ValueError, match="solver='lbfgs' searches along a line"):
         st.lr_find(st.MLPRegressor(solver="lbfgs"), X, y)

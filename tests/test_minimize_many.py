@@ -50,6 +50,10 @@ OPTIMIZERS = [
     st.Adam(0.1),
     st.RMSprop(0.05),
     st.Rprop(0.01),
+    st.SGD(0.01, l2=0.5),
+    st.Adam(0.1, average=st.optimizers.EMA(0.8)),
+    st.Momentum(0.005, 0.9, nesterov="lookahead", l2=0.1),
+    st.ScheduleFreeSGD(0.01),
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize
@@ -90,6 +92,7 @@ class GroupReference(ProximalReference):
         of_biases = without_decay(optimizer)
         states = optimizer.init(theta[:split]), of_biases.init(theta[split:])
         path, losses, norms = [[part.copy() for part in theta]], [], []
+        self.coupled, optimizer = optimizer.l2, replace(optimizer, l2=0.0)
         for epoch in range(epochs):
             for rows in ref.batches(len(self.X), batch_size, True, SEED, epoch):
                 _, gradient = self.loss_gradient(theta, rows)
@@ -331,3 +334,21 @@ def test_bad_values_are_named(rng, parameters, message):
     X, y = data(rng)
     with pytest.raises((TypeError, ValueError), match=message):
         fitted(X, y, hidden_layer_sizes=(4,), **parameters)
+
+
+def test_what_is_reported_elsewhere_is_refused(rng):
+    X, y = data(rng)
+    for name in ("group_lasso", "max_norm"):
+        with pytest.raises(ValueError, match=f"{name} holds the weights that are stepped"):
+            fitted(X, y, optimizer=st.optimizers.ScheduleFreeSGD(0.1), **{name: 0.5})
+
+
+def test_a_rate_of_its_own_has_a_threshold_of_its_own(rng):
+    """A layer whose group has the factor k shrinks as with k times the rate everywhere."""
+    X, y = data(rng)
+    group = st.optimizers.Group(layers=[0], learning_rate=0.25)
+    models = [
+        fitted(X, y, hidden_layer_sizes=(6,), freeze=[1], group_lasso=0.3, max_iter=2, optimizer=o)
+        for o in (st.Adam(0.04, groups=(group,)), st.Adam(0.01))
+    ]
+    assert bits(models[0].coefs_) == bits(models[1].coefs_)

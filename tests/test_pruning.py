@@ -367,3 +367,37 @@ def test_other_rules_still_end_a_descent(rng):
         model.fit(X, y)
     assert model.n_iter_ == 2
     assert_masked(model)
+
+
+# ---------------------------------------------------------------- optimizers that report another point
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        st.Adam(0.01, average=st.optimizers.EMA(0.9)),
+        st.Momentum(0.01, average=st.optimizers.PolyakRuppert()),
+        st.optimizers.ScheduleFreeSGD(0.05),
+        st.optimizers.ScheduleFreeAdamW(0.01),
+        st.Adam(0.01, groups=(st.optimizers.Group(layers=[0], learning_rate=0.1),)),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_both_points_are_masked_and_frozen(rng, optimizer):
+    X, y = data(rng)
+    model = network(optimizer=optimizer, random_state=0).partial_fit(X, y, epochs=3).prune(0.5)
+    frozen = model.coefs_[0].copy()
+    model.set_params(freeze=[0]).partial_fit(X, y, epochs=3)
+    assert bits([model.coefs_[0]]) == bits([frozen])
+    model.set_params(freeze=(), pruning=Gradual(0.8, begin_epoch=7, end_epoch=9, initial=0.6))
+    model.partial_fit(X, y, epochs=5)
+    assert [(~m).sum() for m in model.masks_] == [43, 50, 6]
+    state = model._resume["state"]
+    for arrays in (model.coefs_, (state.stepped or (model.coefs_, None))[0]):
+        for w, mask in zip(arrays, model.masks_, strict=True):
+            assert not w[~mask].any()
+            assert w[mask].any()
+    small = model.compact()
+    np.testing.assert_allclose(small.predict(X), model.predict(X), atol=1e-12)
+    small.partial_fit(X, y)
+    assert all(not w[~mask].any() for w, mask in zip(small.coefs_, small.masks_, strict=True))

@@ -108,9 +108,11 @@ py::dict minimize(const py::object& function, const py::object& theta, const py:
         };
     auto descend = [&](auto&& objective) {
         using Objective = std::remove_cvref_t<decltype(objective)>;
-        return Descent<Objective>(objective, config, interrupt, hooks, at.data(), gradient.data(),
-                                  slots.pointers)
-            .run();
+        Descent<Objective> descent(objective, config, interrupt, hooks, at.data(), gradient.data(),
+                                   slots.pointers);
+        DescentResult ended = descent.run();
+        require_value(objective, interrupt, ended, descent.reported(), gradient.data());
+        return ended;
     };
     DescentResult result;
     if (!py::isinstance<py::tuple>(function)) {
@@ -244,7 +246,7 @@ class Lockstep {
     }
 
     py::dict run() {
-        std::vector<Index> active(static_cast<std::size_t>(count_)), ended, unknown;
+        std::vector<Index> active(static_cast<std::size_t>(count_)), unknown;
         for (Index i = 0; i < count_; ++i) active[static_cast<std::size_t>(i)] = i;
         while (!active.empty()) {
             const bool evaluated = evaluate(active);
@@ -252,18 +254,17 @@ class Lockstep {
         }
         std::vector<DescentResult> results;
         for (Index i = 0; i < count_; ++i) {
-            Member& member = at(i);
-            results.push_back(member.descent.finish());
-            const DescentResult& result = results.back();
-            values_.mutable_at(i) = result.gradient_is_current ? result.last.loss : __builtin_nan("");
-            if (!result.gradient_is_current && result.status != Status::interrupted) unknown.push_back(i);
+            results.push_back(at(i).descent.finish());
+            if (!results.back().gradient_is_current) unknown.push_back(i);
         }
-        if (!unknown.empty() && evaluate(unknown))
-            for (const Index i : unknown) {
-                Member& member = at(i);
-                values_.mutable_at(i) = member.objective.loss_gradient({}, member.x, member.gradient);
-                ++results[static_cast<std::size_t>(i)].n_evaluations;
-            }
+        const bool known = unknown.empty() || evaluate(unknown);
+        for (Index i = 0; i < count_; ++i) {
+            Member& member = at(i);
+            DescentResult& result = results[static_cast<std::size_t>(i)];
+            if (!known) member.interrupt.stop();
+            require_value(member.objective, member.interrupt, result, member.x, member.gradient);
+            values_.mutable_at(i) = result.last.loss;
+        }
         py::dict d = results_dict(results, caught_);
         d["loss"] = values_;
         d["gradient"] = gradients_;

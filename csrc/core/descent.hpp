@@ -314,7 +314,9 @@ class Descent {
         if (optimizer_.is_schedule_free())
             schedule_free_weights_ = schedule_free_weights_.after(optimizer_, rate, step);
         if (optimizer_.average.on())
-            average_in(optimizer_.average, step, theta_, reported_, objective_.size());
+            for_pieces([&](Index offset, Index n, bool, T) {  // what is frozen stays as it was reported
+                average_in(optimizer_.average, step, theta_ + offset, reported_ + offset, n);
+            });
     }
 
     // At a point; of the subgradient of the least norm, if there is an L1 penalty.

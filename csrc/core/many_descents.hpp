@@ -22,6 +22,21 @@ struct ManyDescents {
     std::vector<DescentResult> results;  // (count,), without histories
 };
 
+// Has loss and gradient at the point that is reported: asks once more if the descent did not end there. NaN
+// if it was interrupted first.
+template <class Objective, class T = typename Objective::Scalar>
+void require_value(Objective& objective, const Interrupt& interrupt, DescentResult& result, const T* reported,
+                   T* gradient) {
+    if (result.gradient_is_current) return;
+    if (!interrupt.stopped()) {
+        result.last.loss = objective.loss_gradient({}, reported, gradient);
+        ++result.n_evaluations;
+    }
+    if (!interrupt.stopped()) return;
+    result.last.loss = __builtin_nan("");
+    std::fill_n(gradient, objective.size(), static_cast<T>(result.last.loss));
+}
+
 // The next descent for a thread that is free, and how many are on their way.
 class Queue {
   public:
@@ -98,12 +113,8 @@ class DescentsOfThread {
         Descent<CompiledObjective> descent(objective, config_, interrupt, no_hooks_, x_.data(),
                                            gradient_.data(), slot_pointers_);
         DescentResult result = descent.run();
-        double value = result.last.loss;
-        if (!result.gradient_is_current && result.status != Status::interrupted) {
-            value = objective.loss_gradient({}, descent.reported(), gradient_.data());
-            ++result.n_evaluations;
-        }
-        many_.value[i] = value;
+        require_value(objective, interrupt, result, descent.reported(), gradient_.data());
+        many_.value[i] = result.last.loss;
         write(i, descent.reported());
         many_.results[static_cast<std::size_t>(i)] = std::move(result);
     }

@@ -46,7 +46,7 @@ class CompiledFunction:
     r"""A function in machine code that gives its value and its gradient in one call.
 
     A descent on it runs without Python, the GIL released. The function is of the form of NLopt's
-    objectives,
+    objectives [1]_,
 
     .. code-block:: c
 
@@ -87,10 +87,30 @@ class CompiledFunction:
     -1 with it, as ``except? -1`` and ``except -1`` do. A ctypes callback into Python works, and is
     slower than the Python function itself. What crashes a C program crashes the interpreter.
 
+    With numba [2]_, and in Cython, where ``api`` or a .pxd file makes the capsule:
+
+    .. code-block:: python
+
+        from numba import cfunc, types
+
+        pointer = types.CPointer(types.double)
+
+        @cfunc(types.double(types.intc, pointer, pointer, types.voidptr))
+        def bowl(n, x, gradient, user_data):
+            gradient[0] = 2 * x[0]
+            return x[0] * x[0]
+
+    .. code-block:: cython
+
+        cdef api double bowl(int n, const double *x, double *gradient, void *user_data) noexcept nogil:
+            gradient[0] = 2 * x[0]
+            return x[0] * x[0]
+
     References
     ----------
     .. [1] S. G. Johnson, *The NLopt nonlinear-optimization package*, reference of its C interface:
        ``nlopt_func``.
+    .. [2] The Numba developers, *Creating C callbacks with @cfunc*.
 
     Examples
     --------

@@ -41,8 +41,9 @@ class _Iterations:
         self.path: list[Array] = []
         self.loss = math.nan  # at the last point
         self.evaluations = 0
-        self.point = self.best_point = x.copy()
-        self.gradient = np.zeros_like(x)
+        self.point = x.copy()
+        self.gradient = np.full_like(x, math.nan)
+        self.best: tuple[Array, float, Array] | None = None  # point, value, gradient
         self._lowest, self._stale = math.inf, 0
 
     def __call__(self, at: Array) -> tuple[float, Array]:
@@ -72,7 +73,7 @@ class _Iterations:
         is_recorded = step % config.get("record_every", 1) == 0
         asked = is_recorded and self.note()
         if loss < self._lowest:
-            self.best_point = self.point
+            self.best = self.point, loss, gradient
         self._count_patience(loss)
         size = float(np.max(np.abs(wide))) if config.get("gradient_largest") else norm
         if size <= config.get("gradient_tolerance", -1.0):
@@ -100,6 +101,14 @@ class _Iterations:
         nan = math.nan
         record = (step, step, loss, norm, nan, seconds, nan, nan)
         return self._on_record(record, self.point.copy(), self.gradient.copy())
+
+    def return_to_best(self) -> None:
+        """Go back to the best point, which is the start if the function is not finite there."""
+        if self.best is None:
+            self.loss, self.gradient = self._function(self.point.copy())
+            self.evaluations += 1
+        else:
+            self.point, self.loss, self.gradient = self.best
 
     def _count_patience(self, loss: float) -> None:
         known = self._lowest < math.inf
@@ -157,14 +166,15 @@ def lbfgs_descent(
             iterations.note()
     except BaseException as raised:
         status, error = "interrupted", raised
-    x[:] = iterations.best_point if status == "diverged" else iterations.point
+    if status == "diverged":
+        iterations.return_to_best()
+    x[:] = iterations.point
     steps, losses, norms, seconds = np.array(iterations.columns).reshape(-1, 4).T
     raw = {
         "status": status,
         "exception": error,
         "n_steps": max(iterations.steps, 0),
         "n_evaluations": iterations.evaluations,
-        "gradient_is_current": status != "diverged" and iterations.steps >= 0,
         "loss": iterations.loss,
         "gradient": iterations.gradient,
         "history": {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest._validate import check_choice, check_integer, check_number
-from steepest.optimizers import SGD, Optimizer
+from steepest.optimizers import SGD, Momentum, Optimizer
 from steepest.schedules import Table
 from steepest.stopping import MaxSteps, StopRule
 
@@ -43,7 +43,8 @@ class RangeTest:
     lowest : float
         The rate at which the smoothed loss is lowest.
     diverged_at : float or None
-        The rate of the step after which the loss was too large, or not finite; None if that did not happen.
+        The rate of the step from which on the smoothed loss only rose, until it was too large or not finite; None
+        if that did not happen.
     limit : float or None
         Beyond this constant rate the descent diverges, on all rows: 2/L for plain gradient descent, with L the
         largest curvature; known for the squared error of linear and polynomial models with ``SGD`` and
@@ -116,9 +117,10 @@ def lr_find(
 
     .. math:: s_t = \frac{(1 - \beta) \sum_{i \le t} \beta^{t - i} J_i}{1 - \beta^{t + 1}}
 
-    and the descent ends as soon as :math:`s_t - s_{\min} > (\mathrm{divergence} - 1) |s_{\min}|`, with the lowest
-    loss so far; or where, with all rows in a batch, the gradient has vanished to rounding. The estimator and the
-    arrays are not changed. Nothing is random but what ``random_state`` says.
+    The descent ends as soon as the loss is larger than at the start, which the swings of momentum are not, and
+    :math:`s_t - s_{\min} > (\mathrm{divergence} - 1) |s_{\min}|`, with the lowest so far; or where, with all rows
+    in a batch, the gradient has vanished to rounding. The estimator and the arrays are not changed. Nothing is
+    random but what ``random_state`` says.
 
     Rates are those of the problem that the descent sees, as ``learning_rate`` is: with ``standardize=True`` in
     standardised features.
@@ -137,8 +139,10 @@ def lr_find(
     sample_weight : array, (n,), optional
         As for ``fit``.
     optimizer : Optimizer, optional
-        What takes the steps; its learning rate is not used. By default the model's ``optimizer``; else that of the
-        ``solver`` of a network, and plain gradient descent for the other models, whose ``learning_rate`` it is.
+        What takes the steps; its learning rate is not used, nor is an average of its iterates, and ``Momentum`` of
+        the velocity "gradient" is tested in the form "step", which is the same while the rate is constant and does
+        not multiply old steps by new rates. By default the model's ``optimizer``; else that of the ``solver`` of a
+        network, and plain gradient descent for the other models, whose ``learning_rate`` it is.
     smoothing : float in [0, 1), optional
         :math:`\beta`. By default 0.9 with mini-batches, and 0 with all rows in a batch, where there is no noise.
     divergence : float, default 4
@@ -167,11 +171,11 @@ def lr_find(
     Notes
     -----
     On a quadratic, plain gradient descent with all rows lowers the loss at every rate below 2/L (``limit``),
-    whatever the start; the first rate at which the loss rises is therefore above 2/L, and so is ``diverged_at``. It
-    can be several times as much: the rate has passed 1/L, where the steepest direction is left at its minimum, and
-    from there the error must first grow again. In one direction, and for slowly rising rates, it is as large as at
-    the start when :math:`\int \log |1 - \eta L| \, d\log\eta = -\operatorname{Re} \operatorname{Li}_2(\eta L) = 0`,
-    at :math:`\eta = 12.6 / L`. Mini-batches stir it up again, and diverge earlier.
+    whatever the start: ``diverged_at`` is above it, in one direction by less than a step. With several it can be
+    more: the rate has passed 1/L, where the steepest direction is left at its minimum, and from there its error
+    must first grow again, while the others still fall. For slowly rising rates it is as large as at the start when
+    :math:`\int \log |1 - \eta L| \, d\log\eta = -\operatorname{Re} \operatorname{Li}_2(\eta L) = 0`, at
+    :math:`\eta = 12.6 / L`. Mini-batches stir it up again, and diverge earlier.
 
     ``learning_rate="auto"``, the default of the linear, polynomial and logistic models, needs no test: of the
     squared error it takes the optimal rate and momentum from the exact curvatures, of other losses 1/L from a bound
@@ -206,7 +210,12 @@ def lr_find(
         smoothing = 0.0 if _is_full_batch(model, X) else 0.9
     curve = _Curve(smoothing, divergence)
     rates = np.geomspace(low, high, n_steps)
-    tested = _copy(model, optimizer, rates, curve)
+    stepping = replace(optimizer, learning_rate=1.0)  # by which the schedule's rates are its own
+    if getattr(optimizer, "average", None) is not None:  # which would lag behind
+        stepping = replace(stepping, average=None)
+    if type(stepping) is Momentum and stepping.velocity == "gradient":
+        stepping = replace(stepping, velocity="step")
+    tested = _copy(model, stepping, rates, curve)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", _convergence_warning())
         tested.fit(X, y, sample_weight=sample_weight)
@@ -238,9 +247,18 @@ class _Curve:
 
     @property
     def diverged(self) -> bool:
-        """Whether the last smoothed loss is too far above the best one."""
-        rise = self.smoothed[-1] - self._best if self.smoothed else 0.0
-        return rise > 0 and rise > (self._divergence - 1.0) * abs(self._best)
+        """Whether the last smoothed loss is too far above the best one, and larger than that at the start."""
+        if not self.smoothed or not self.smoothed[-1] > self.losses[0]:
+            return False
+        return self.smoothed[-1] - self._best > (self._divergence - 1.0) * abs(self._best)
+
+    def last_rise(self) -> int:
+        """Return the step from which on the smoothed loss only rose."""
+        before = [*self.losses[:1], *self.smoothed]
+        first = len(self.smoothed)
+        while first > 0 and before[first] > before[first - 1]:
+            first -= 1
+        return first
 
 
 @dataclass(frozen=True)
@@ -252,7 +270,7 @@ class _EachStep(StopRule):
 
 
 def _optimizer(model: Any, given: Any) -> Optimizer:
-    """Return the optimizer to test, at the rate 1, by which the schedule's rates are its own."""
+    """Return the optimizer to test."""
     from steepest.estimators.convex import ConvexModel  # which brings scikit-learn
     from steepest.estimators.mlp_base import MultiLayerPerceptron
 
@@ -276,7 +294,11 @@ def _optimizer(model: Any, given: Any) -> Optimizer:
         optimizer = SGD(1.0)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"model: its optimizer must be one of steepest's, but is {optimizer!r}")
-    return replace(optimizer, learning_rate=1.0)
+    if getattr(optimizer, "finds_rate", False):
+        raise ValueError(
+            f"optimizer: {type(optimizer).__name__} finds the length of its steps itself: there is no rate to test"
+        )
+    return optimizer
 
 
 def _is_full_batch(model: Any, X: Any) -> bool:
@@ -343,10 +365,9 @@ def _result(
     n = min(len(losses), len(rates))
     losses, smoothed, tested = losses[:n], smoothed[:n], rates[:n]
     diverged_at = None
-    if status == "diverged" and n < len(rates):
-        diverged_at = float(rates[n])  # of the step whose loss there is no number for
-    elif curve.diverged:
-        diverged_at = float(tested[-1])
+    if status == "diverged" or curve.diverged:
+        # If it is the last, there is no number for the loss after that step.
+        diverged_at = float(rates[min(curve.last_rise(), len(rates) - 1)])
     steepest = lowest = valley = math.nan
     if n and min(smoothed) < curve.losses[0]:
         lag = round(curve.smoothing / (1.0 - curve.smoothing))

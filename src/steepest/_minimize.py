@@ -294,15 +294,7 @@ def minimize(
         )
         state |= optimizer.numbers_after(raw)
     error = raw["exception"]
-    result = _result(
-        raw,
-        x,
-        function,
-        state,
-        start.shape,
-        broken=error is not None,
-        l2=getattr(optimizer, "l2", 0.0),
-    )
+    result = _result(raw, x, function, state, start.shape)
     if error is not None:
         error.partial_result = result
         raise error
@@ -362,38 +354,18 @@ def descent_config(
     return optimizer, config
 
 
-def with_penalty(
-    function: Callable[[Array], tuple[float, Array]], x: Array, l2: float
-) -> tuple[float, Array]:
-    """Return value and gradient of function + l2/2 ||x||^2 at x."""
-    value, gradient = function(x.copy())
-    if l2:
-        value += 0.5 * l2 * float(np.sum(np.square(x, dtype=np.float64)))
-        gradient = gradient + x.dtype.type(l2) * x
-    return value, gradient
-
-
 def _result(
     raw: dict[str, Any],
     x: Array,
     function: ValueAndGradient | Compiled,
     state: dict[str, Any],
     shape: tuple[int, ...],
-    broken: bool,
-    l2: float,
 ) -> MinimizeResult:
     evaluations = raw["n_evaluations"]
-    if raw["gradient_is_current"]:
-        value, gradient = raw["loss"], raw["gradient"]
-    elif broken:  # the function can't be asked again
-        value, gradient = float("nan"), np.full_like(x, np.nan)
-    else:
-        value, gradient = with_penalty(function, x, l2)
-        evaluations += 1
     return MinimizeResult(
         x=x.reshape(shape),
-        fun=value,
-        grad=gradient.reshape(shape),
+        fun=raw["loss"],
+        grad=raw["gradient"].reshape(shape),
         n_steps=raw["n_steps"],
         n_evaluations=evaluations,
         n_function_calls=(

@@ -16,7 +16,6 @@ from steepest._minimize import (
     as_function,
     descent_config,
     start_array,
-    with_penalty,
 )
 from steepest._validate import Array, check_flag, check_thread_count
 from steepest.optimizers import Optimizer
@@ -167,14 +166,14 @@ def minimize_many(
         if optimizer.reported_slot is None and not searches:
             raw = _native.core.minimize_in_lockstep(batch, x, slots, config)
         else:  # a step takes gradients at more than one point
-            raw = _one_after_the_other([_OfOne(batch)], x, slots, config, optimizer.l2)
+            raw = _one_after_the_other([_OfOne(batch)], x, slots, config)
     else:
         functions = _functions(fun, grad, starts)
         if all(isinstance(function, Compiled) for function in functions):
             forms = [function.core_form for function in functions]
             raw = _native.core.minimize_many(forms, x, slots, config)
         else:
-            raw = _one_after_the_other(functions, x, slots, config, optimizer.l2)
+            raw = _one_after_the_other(functions, x, slots, config)
     status = np.array(raw["status"])
     result = MinimizeManyResult(
         x=x.reshape(starts.shape),
@@ -223,7 +222,6 @@ def _one_after_the_other(
     x: Array,
     slots: list[Array],
     config: dict[str, Any],
-    l2: float,
 ) -> dict[str, Any]:
     """Descend from each start in turn, and answer as the core's minimize_many does."""
     k, m = x.shape
@@ -242,13 +240,9 @@ def _one_after_the_other(
         one = _native.core.minimize(function.core_form, x[i], own, config, None, False)
         raw["n_steps"][i], raw["n_evaluations"][i] = one["n_steps"], one["n_evaluations"]
         raw["status"][i], raw["exception"] = one["status"], one["exception"]
-        if one["gradient_is_current"]:
-            raw["loss"][i], raw["gradient"][i] = one["loss"], one["gradient"]
+        raw["loss"][i], raw["gradient"][i] = one["loss"], one["gradient"]
         if one["exception"] is not None:
             break
-        if not one["gradient_is_current"]:
-            raw["loss"][i], raw["gradient"][i] = with_penalty(function, x[i], l2)
-            raw["n_evaluations"][i] += 1
     return raw
 
 

@@ -25,6 +25,7 @@ from steepest.optimizers import SGD, Momentum
 # Multiply-adds that an explanation may take, some ten milliseconds, and some tenths of a second for a divergence;
 # or a part of the fit's own.
 CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e7, 1e9, 0.1
+HIGH_CONDITION = 100.0  # from where on it is a cause by itself
 SPREAD = 10.0  # features whose units differ by more are said to be unscaled
 # What an optimizer may have by which steps are no longer the rate times what its rule makes of the gradient.
 BEYOND_THE_RATE = ("groups", "clip_value", "clip_norm", "clip_global_norm", "finds_rate")
@@ -89,10 +90,10 @@ class Curvature:
 class Problem:
     """What a descent was about, kept until it is known how it ended; data are referred to, not copied.
 
-    hessian: returns the Hessian of the objective for one output, (p, p), or of a quadratic above it; None where the
-    loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest curvature by
-    power iteration, on some of the rows if they are given. local: returns the gradient as a function, and the point
-    where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
+    hessian: returns the Hessian of the objective for one output, (size, size), or of a quadratic above it; None
+    where the loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest
+    curvature by power iteration, on some of the rows if they are given. local: returns the gradient as a function,
+    and the point where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
     ``learning_rate="auto"`` computes from the curvatures.
     """
 
@@ -101,6 +102,7 @@ class Problem:
     batch_size: int  # 0: all rows
     X: Inputs
     hessian: Callable[..., Array] | None
+    size: int
     multiply_adds: float
     is_quadratic: bool
     automatic: bool
@@ -116,9 +118,9 @@ class Problem:
         """Measure the eigenvalues; None if there are none, or it takes too long."""
         if self.hessian is None:
             return None
-        _, d = self.X.shape
         try:
-            if self.multiply_adds + 2.0 * (d + 1) ** 3 > budget or d >= MOST_FEATURES:
+            work = self.multiply_adds + 2.0 * float(self.size) ** 3
+            if work > budget or self.size > MOST_FEATURES:
                 return self._by_power(budget)
             hessian = self.hessian()
         except ValueError:  # which says that it overflows
@@ -412,7 +414,7 @@ def about(number: float) -> str:
 
 def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
     """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown."""
-    if stable_rate(optimizer, curvature) is None:
+    if stable_rate(optimizer, curvature) is None or getattr(optimizer, "average", None) is not None:
         return None
     scale = 1.0
     if type(optimizer) is Momentum:
@@ -492,6 +494,8 @@ def about_condition(
             optimal = math.log(asked) / -math.log((root - 1) / (root + 1))
             values["steps_with_optimal_momentum"] = math.ceil(optimal)
             text += f'; with the rate and momentum of learning_rate="auto" about {about(optimal)}'
+    if "steps_needed" not in values and kappa < HIGH_CONDITION:
+        return None
     return Finding("condition", text + "." + _remedy(problem, kappa, values), values)
 
 
@@ -510,7 +514,7 @@ def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
         return f" standardize=True makes it {largest / least:.4g}."
     if getattr(estimator, "basis", "orthonormal") != "orthonormal":
         return ' In basis="orthonormal" it is 1, without a penalty.'
-    if kappa > 100 and hasattr(estimator, "standardize"):
+    if kappa > HIGH_CONDITION and hasattr(estimator, "standardize"):
         return " The features are nearly dependent: a penalty (alpha) lifts the smallest curvature."
     return ""
 

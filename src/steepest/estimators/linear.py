@@ -462,6 +462,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             config["batch_size"],
             given.X,
             None if bound is None else hessian,
+            d + bool(self.fit_intercept),
             0.0 if pairs is not None else 4.0 * n * (d + 1.0) ** 2,
             is_quadratic=isinstance(loss, SquaredError),
             automatic=automatic,

@@ -443,6 +443,7 @@ class LogisticRegression(LinearConversion, ClassifierMixin, ConvexModel):
             config["batch_size"],
             given.X,
             None if bound is None else hessian,
+            d + bool(self.fit_intercept),
             0.0 if pairs is not None else 4.0 * n * (d + 1.0) ** 2,
             is_quadratic=False,
             automatic=self.optimizer is None

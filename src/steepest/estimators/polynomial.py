@@ -435,6 +435,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             config["batch_size"],
             columns,
             None if loss.curvature is None or many else hessian,
+            theta.shape[1],
             0.0 if moments is not None else 4.0 * rows * units.measuring(outputs),
             is_quadratic=least_squares,
             automatic=automatic and not l1,

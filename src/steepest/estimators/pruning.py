@@ -82,11 +82,16 @@ class Pruning:
         if resume is None or resume["state"].slots is None:
             return
         optimizer, state = resume["optimizer"], resume["state"]
+        stepped = state.stepped
+        if stepped is not None:
+            pairs = zip(stepped[0], masks, strict=True)
+            stepped = [masked(w, mask) for w, mask in pairs], stepped[1]
         slots = [
             ([masked(w, m, optimizer.initial(name)) for w, m in zip(ws, masks, strict=True)], bs)
             for name, (ws, bs) in zip(optimizer.slots, state.slots, strict=True)
         ]
-        self._resume = {**resume, "state": replace(state, weights=self.coefs_, slots=slots)}
+        state = replace(state, weights=self.coefs_, slots=slots, stepped=stepped)
+        self._resume = {**resume, "state": state}
 
 
 def masked(values: Array, mask: Array, otherwise: float = 0.0) -> Array:

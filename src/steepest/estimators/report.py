@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -186,7 +186,7 @@ class Report:
     def _optimizer(self) -> str:
         if self.optimizer is None:
             return ""
-        text = f"{self.optimizer!r}"
+        text = in_short(self.optimizer)
         if self.state_size is not None:
             text += f", state of {self.state_size} numbers"
         return text
@@ -417,6 +417,17 @@ class _Measured:
             finding = about_condition(self.problem, curvature, rate, norm or 0.0)
         if finding is not None:
             found[finding.kind] = finding
+
+
+def in_short(optimizer: Any) -> str:
+    """Return the optimizer with its learning rate, and what else is not the default, to six digits."""
+    given = [(f.name, getattr(optimizer, f.name), f.default) for f in fields(optimizer)]
+    parts = [
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value!r}"
+        for name, value, default in given
+        if name == "learning_rate" or value != default
+    ]
+    return f"{type(optimizer).__name__}({', '.join(parts)})"
 
 
 def _layer(weights: Array, biases: Array, activation: str, dead: int | None = None) -> LayerReport:
