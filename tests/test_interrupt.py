@@ -63,6 +63,8 @@ class CtrlC:
         monkeypatch.setattr(_native, "core", Core())
 
     def start(self):
+        if self.timer is not None and self.timer.is_alive():
+            return  # one descent after the other: one signal is enough
         self.timer = threading.Timer(self.after, self.send)
         self.timer.start()
 

@@ -514,6 +514,21 @@ def test_the_users_traceback_is_kept():
     assert "deep" in [entry.name for entry in caught.traceback]
 
 
+def test_an_exception_where_a_diverged_descent_asks_for_the_best_point():
+    values = iter([3.0, 2.0, np.inf])
+
+    def fun(x):
+        return next(values)
+
+    with pytest.raises(StopIteration) as caught:
+        st.minimize(fun, [1.0], lambda x: np.ones(1), st.SGD(0.5), record_path=True)
+    result = caught.value.partial_result
+    assert result.status == "diverged"
+    np.testing.assert_array_equal(result.x, [0.5])
+    np.testing.assert_array_equal(result.path, [[1.0], [0.5]])
+    assert np.isnan(result.fun)
+
+
 def test_an_exception_in_the_first_call():
     def fun(x):
         raise OddError

@@ -59,6 +59,12 @@ def test_what_does_not_change_the_numbers_is_let_through():
         (("torch", "SGD"), {"maximize": True}, ValueError, "maximize of torch's SGD must be False"),
         (("torch", "SGD"), {"nesterov": True}, ValueError, "requires a momentum"),
         (("torch", "Adagrad"), {"lr_decay": 0.1}, ValueError, "lr_decay .*InverseTime"),
+        (
+            ("keras", "Adam"),
+            {"loss_scale_factor": 2.0},
+            ValueError,
+            "loss_scale_factor of keras's Adam must be None",
+        ),
         (("optax", "adam"), {}, TypeError, "requires learning_rate"),
         (("optax", "adam"), {"learning_rate": 1, "eps_root": 1}, ValueError, "eps_root must be 0"),
     ],
