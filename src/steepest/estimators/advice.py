@@ -589,19 +589,19 @@ def about_targets(estimator: Any, y: Array, most: int | None = None) -> Finding 
         return None
     rows = len(y)
     y = y if most is None else y[evenly_spaced(rows, most)]
-    seen = "" if len(y) == rows else f" on {len(y)} of the {rows} rows"
-    mean, deviation = y.mean(axis=0, dtype=np.float64), y.std(axis=0, dtype=np.float64)
-    sizes = np.hypot(mean, deviation)
-    k = int(np.argmax(sizes))
-    if not sizes[k] > SPREAD:
+    squares = np.square(y, dtype=np.float64).mean(axis=0)
+    k = int(np.argmax(squares))
+    if not squares[k] > SPREAD**2:
         return None
-    where = f" of output {k}" if len(sizes) > 1 else ""
+    mean, deviation = (float(f(y[:, k], dtype=np.float64)) for f in (np.mean, np.std))
+    where = f" of output {k}" if len(squares) > 1 else ""
+    seen = "" if len(y) == rows else f" on {len(y)} of the {rows} rows"
     text = (
-        f"The targets{where} are not scaled: their mean is {mean[k]:.4g} and standard deviation "
-        f"{deviation[k]:.3g}{seen}, while outputs begin near 0; sklearn.compose.TransformedTargetRegressor with a "
+        f"The targets{where} are not scaled: their mean is {mean:.4g} and standard deviation "
+        f"{deviation:.3g}{seen}, while outputs begin near 0; sklearn.compose.TransformedTargetRegressor with a "
         "StandardScaler makes these 0 and 1."
     )
-    values = {"output": k, "mean": float(mean[k]), "deviation": float(deviation[k])}
+    values = {"output": k, "mean": mean, "deviation": deviation}
     return Finding("targets", text, values)
 
 
