@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
 from steepest._validate import check_integer, check_number
@@ -15,6 +15,7 @@ __all__ = ["ScheduleFreeAdamW", "ScheduleFreeSGD"]
 class ScheduleFree(Optimizer):
     """What the two have in common."""
 
+    _: KW_ONLY
     warmup_steps: int = 0
     r: float = 0.0
     weight_lr_power: float = 2.0
