@@ -60,7 +60,7 @@ def preset(
     Notes
     -----
     torch's ``weight_decay`` is coupled, our ``l2``, unless it is AdamW's or ``decoupled_weight_decay=True``;
-    Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone. optax's
+    Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone.
     Keras's ``use_ema=True`` is our ``average=EMA(ema_momentum)``. optax's
     ``rprop`` is missing: it applies each step one call late. torch's NAdam keeps the product of its momenta in
     its default dtype: with float32, and parameters of float64, it differs in the tenth digit. optax's prodigy is
