@@ -441,6 +441,13 @@ class OwnAverage(EMA):
             "None here",
         ),
         (
+            lambda: st.optimizers.preset(
+                "keras", "SGD", use_ema=True, gradient_accumulation_steps=2
+            ),
+            ValueError,
+            "Keras averages after every batch",
+        ),
+        (
             lambda: st.optimizers.preset("optax", "schedule_free_sgd", warmup_steps=5),
             ValueError,
             "warmup_steps must be",
