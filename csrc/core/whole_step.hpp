@@ -35,7 +35,7 @@ void step_pieces(const OptimizerConfig& config, double rate, const Corrections& 
 }
 
 // The search along an optimizer's step for the rate 1. One that doesn't go down begins anew, with the
-// gradient alone.
+// gradient alone. Where nothing is found, the parameters and the slots are as they were.
 template <class T>
 class Searcher {
   public:
@@ -43,7 +43,7 @@ class Searcher {
         double length = 0, loss = 0;
     };
 
-    // evaluate(gradient) is the loss at x, (size,), which is moved; nothing found: it is as it was.
+    // evaluate(gradient) is the loss at x, (size,), which is moved.
     template <class Evaluate>
     std::optional<Found> operator()(const OptimizerConfig& config, const Corrections& corrections,
                                     const Pieces<T>& pieces, T* x, T* gradient, Index size, double loss,
@@ -52,6 +52,9 @@ class Searcher {
         const auto bytes = static_cast<std::size_t>(size) * sizeof(T);
         for (auto* buffer : {&start_, &direction_, &gradient_}) buffer->reserve(size + slack);
         std::memcpy(start_.data(), x, bytes);
+        slots_.reserve(config.slots() * size);
+        for_slots(config, pieces, x, size,
+                  [](T* slot, T* kept, std::size_t n) { std::memcpy(kept, slot, n); });
         const T* p = direction_.data();
         set_direction(config, corrections, pieces, x, bytes);
         double slope = dot(gradient, p, size);
@@ -76,6 +79,8 @@ class Searcher {
             length = WolfeSearch(config.line_search, {loss, slope}, phi)(first);
         if (!(length > 0) || !(found_loss - found_loss == 0)) {
             std::memcpy(x, start_.data(), bytes);
+            for_slots(config, pieces, x, size,
+                      [](T* slot, T* kept, std::size_t n) { std::memcpy(slot, kept, n); });
             return std::nullopt;
         }
         std::memcpy(gradient, gradient_.data(), bytes);
@@ -92,7 +97,16 @@ class Searcher {
             OptimizerStep<T>(config, 1.0, corrections, direction_.data() + (at - x), slots)(0, n, g, false);
     }
 
-    Buffer<T> start_, direction_, gradient_;
+    // f(slot, where it is kept, bytes) for all pieces.
+    template <class F>
+    void for_slots(const OptimizerConfig& config, const Pieces<T>& pieces, const T* x, Index size, F&& f) {
+        for (const auto& piece : pieces)
+            for (int s = 0; s < config.slots(); ++s)
+                f(piece.slots[s], slots_.data() + s * size + (piece.x - x),
+                  static_cast<std::size_t>(piece.n) * sizeof(T));
+    }
+
+    Buffer<T> start_, direction_, gradient_, slots_;
 };
 
 }  // namespace steepest::STEEPEST_ISA
