@@ -430,7 +430,7 @@ def test_of_many_rows_some_are_looked_at(rng):
     model = st.LinearRegression(
         standardize=False, learning_rate=1e-6, max_epochs=2, batch_size=10_000
     )
-    assert "on 20000 of the 30000 rows; standardize" in warning_of(model, X, X[:, 0])
+    assert "on 256 of the 30000 rows; standardize" in warning_of(model, X, X[:, 0])
     (found,) = [f for f in model.report(X).findings if f.kind == "features"]
     assert "of the 30000 rows" not in found.message
     assert found.values["ratio"] == pytest.approx(X.std(axis=0).max() / X.std(axis=0).min())

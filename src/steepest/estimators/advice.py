@@ -1,8 +1,8 @@
 """Why a descent ended badly: causes with their numbers, measured after the end and at a bounded price.
 
 Nothing here runs while a fit goes well. What the fit was about is kept until it is known how it ended; only then
-are curvatures, spreads and dead units measured, and only so far as that takes no more than some ten
-milliseconds, or a tenth of the fit's own work.
+are curvatures, spreads and dead units measured, and only so far as that takes no more than about a
+millisecond, or a tenth of the fit's own work.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from steepest.estimators.quadratic import MOST_FEATURES, POWER_STEPS, curvature_
 from steepest.estimators.sparse import Inputs, SparseRows, core_inputs
 from steepest.optimizers import SGD, Momentum
 
-# Multiply-adds that an explanation may take, some ten milliseconds, and some tenths of a second for a divergence;
-# or a part of the fit's own.
-CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e7, 1e9, 0.1
+# Multiply-adds that an explanation may take, about a millisecond, and some tenths of a second for a divergence; or
+# a part of the fit's own. Ends by a limit are everyday: there the spreads and dead units are those of a few rows.
+CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e6, 1e9, 0.1
+FEW_ROWS, ROWS_AFTER_DIVERGENCE = 256, 20_000
 HIGH_CONDITION = 100.0  # from where on it is a cause by itself
 SPREAD = 10.0  # features whose units differ by more are said to be unscaled
 # What an optimizer may have by which steps are no longer the rate times what its rule makes of the gradient.
@@ -319,10 +320,10 @@ def explained(
             here = problem.local_curvature(budget)
         findings.append(about_condition(problem, here, rate, norm))
     if is_network or not getattr(problem.estimator, "standardize", True):
-        most = max(100, int(CHEAP / (10.0 * d)))  # as a copy
+        most = ROWS_AFTER_DIVERGENCE if diverged else FEW_ROWS
         findings += about_features(problem.estimator, problem.X, is_network, most)
     if is_network and not diverged:
-        findings.append(about_dead_units(problem.estimator, problem.X, budget))
+        findings.append(about_dead_units(problem.estimator, problem.X, FEW_ROWS))
     return [finding for finding in findings if finding is not None], curvature
 
 
@@ -559,9 +560,9 @@ def about_features(
     return findings
 
 
-def about_dead_units(estimator: Any, X: Inputs, budget: float = math.inf) -> Finding | None:
+def about_dead_units(estimator: Any, X: Inputs, most: int | None = None) -> Finding | None:
     """Say which layers have ReLU units that are 0 on every row of X, if it is more than a tenth of one."""
-    counts = dead_units(estimator, X, budget)
+    counts = dead_units(estimator, X, most)
     if counts is None:
         return None
     dead, units, rows = counts
@@ -599,7 +600,7 @@ def evenly_spaced(rows: int, most: int) -> Array:
     """Return the indices of at most so many rows, evenly spaced, the first and the last among them."""
     if most >= rows:
         return np.arange(rows)
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
+    return np.arange(most) * (rows - 1) // (most - 1)
 
 
 def in_float64(data: Any) -> Any:
@@ -641,12 +642,12 @@ def hidden_activations(estimator: Any) -> list[str]:
 
 
 def dead_units(
-    estimator: Any, X: Inputs, budget: float = math.inf
+    estimator: Any, X: Inputs, most: int | None = None
 ) -> tuple[list[int], list[int], int] | None:
     """Return how many ReLU units of each hidden layer are 0 on all rows, of how many, and the rows looked at.
 
-    None without a layer of ReLU. Where rows are looked at for less than the budget, they are evenly spaced; a few
-    come first, and no more if all units fire on those.
+    None without a layer of ReLU. At most so many rows are looked at, evenly spaced; a few come first, and no more
+    if all units fire on those.
     """
     from steepest.estimators.given_layers import as_plain, given_layers
 
@@ -654,15 +655,11 @@ def dead_units(
     if "relu" not in activations:
         return None
     weights, biases = as_plain(given_layers(estimator), X.dtype)
-    size = sum(w.size for w in weights)
     alive = [
         np.full(w.shape[1], kind != "relu") for w, kind in zip(weights, activations, strict=False)
     ]
-    rows = X.shape[0]
-    most = int(max(32, min(rows, budget / size)))
-    order = evenly_spaced(rows, most)
-    if most > 256:
-        step = most // 256
+    order = evenly_spaced(X.shape[0], X.shape[0] if most is None else most)
+    if (step := len(order) // FEW_ROWS) > 1:
         order = np.concatenate([order[::step], np.delete(order, slice(None, None, step))])
     for part in chunks(len(order), 256):
         block = X[order[part]]
