@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import optimize
+from sklearn.base import clone
 from tolerances import assert_close
 
 import steepest as st
 from steepest import reference as ref
 from steepest.optimizers import Armijo, Wolfe
+from steepest.optimizers.line_search import LineSearch
 
 CURVATURES = np.array([1.0, 4.0, 20.0, 100.0])
 
@@ -171,6 +173,43 @@ def test_no_lower_point_ends_the_descent_where_it_is(isa, search):
     np.testing.assert_array_equal(found.x, np.ones(4))
     np.testing.assert_array_equal(found.grad, -CURVATURES)
     assert "no lower point" in found.message
+
+
+@pytest.mark.parametrize("search", [Armijo(), Wolfe()])
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_search_without_success_leaves_the_velocity(isa, dtype, search, raises):
+    """The state is that after the last step. After two steps the function is higher wherever it is asked."""
+    optimizer = st.Momentum(0.3, 0.8, line_search=search)
+    start, curvatures = np.array([3.0, -1.0], dtype), np.array([1.0, 5.0])
+
+    def gradient(x):
+        return curvatures * x
+
+    def bowl(x):
+        return float(curvatures @ x**2) / 2
+
+    before = st.minimize(bowl, start, gradient, optimizer, max_steps=2, gtol=0.0)
+    asked = []
+
+    def value(x):
+        asked.append(x)
+        if len(asked) <= before.n_evaluations:
+            return bowl(x)
+        if raises:
+            raise RuntimeError("here")
+        return 1e3
+
+    if raises:
+        with pytest.raises(RuntimeError) as caught:
+            st.minimize(value, start, gradient, optimizer, gtol=0.0)
+        found = caught.value.partial_result
+    else:
+        found = st.minimize(value, start, gradient, optimizer, gtol=0.0)
+    assert found.status == ("interrupted" if raises else "line_search")
+    assert found.n_steps == found.state["step"] == 2
+    np.testing.assert_array_equal(found.x, before.x)
+    np.testing.assert_array_equal(found.state["velocity"], before.state["velocity"])
+    assert found.fun == before.fun
 
 
 @pytest.mark.parametrize("search", [Armijo(), Wolfe()])
@@ -397,6 +436,10 @@ def test_barzilai_borwein_with_an_l1_penalty(isa, rng):
 # ---------------------------------------------------------------- bad input
 
 
+class OwnSearch(Wolfe):
+    """Which the compiled core knows nothing of."""
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -406,6 +449,8 @@ def test_barzilai_borwein_with_an_l1_penalty(isa, rng):
         (lambda: Armijo(max_evaluations=0), ValueError, "max_evaluations must be"),
         (lambda: Wolfe(0.5, 0.4), ValueError, "curvature must be a number > 0.5 and < 1"),
         (lambda: st.SGD(line_search="armijo"), TypeError, "line_search must be .*Armijo"),
+        (lambda: st.SGD(line_search=LineSearch()), TypeError, "line_search must be .*Armijo"),
+        (lambda: st.SGD(line_search=OwnSearch()), TypeError, "line_search must be .*Armijo"),
         (lambda: st.SGD(l2=1, line_search=Wolfe()), ValueError, "l2 must be 0.0 with line_search"),
         (lambda: st.SGD(clip_norm=1, line_search=Wolfe()), ValueError, "clip_norm must be None"),
         (lambda: st.SGD(accumulate=2, line_search=Wolfe()), ValueError, "accumulate must be 1"),
@@ -461,3 +506,28 @@ def test_a_line_search_needs_more_than_a_gradient(isa, rng):
     model = st.LinearRegression(optimizer=optimizer, alpha=1.0, l1_ratio=0.5)
     with pytest.raises(ValueError, match="l1_ratio must be 0"):
         model.fit(rng.standard_normal((9, 2)), np.arange(9.0))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+@pytest.mark.parametrize("model", [st.LinearRegression(), st.PolynomialRegression(1)], ids=repr)
+def test_the_minimum_that_polyak_steps_go_to_is_in_the_datas_units(isa, rng, model, loss):
+    X = rng.standard_normal((60, 1))
+    y = 100.0 * (X[:, 0] + 0.5 * rng.standard_normal(60))
+    steps = {"max_epochs": 2000, "tol": 0.0}
+    best = clone(model).set_params(loss=loss, optimizer=st.Adam(0.01), **steps).fit(X, y)
+    polyak = st.PolyakStep(f_min=min(best.loss_curve_))
+    ours = clone(model).set_params(loss=loss, optimizer=polyak, **steps).fit(X, y)
+    assert ours.loss_curve_[0] > 1.5 * polyak.f_min
+    assert min(ours.loss_curve_) == pytest.approx(polyak.f_min, rel=1e-2)
+
+
+def test_barzilai_borwein_begins_anew_where_something_else_is_trained(isa, rng):
+    X = rng.standard_normal((30, 4))
+    model = st.MLPRegressor(optimizer=st.BarzilaiBorwein(0.01), batch_size=30, freeze=[0])
+    model.set_params(hidden_layer_sizes=(5,), random_state=0, shuffle=False)
+    model.partial_fit(X, X[:, 0], epochs=3).partial_fit(X, X[:, 0])
+    assert model.history_["learning_rate"][3] != 0.01
+    model.set_params(freeze=()).partial_fit(X, X[:, 0], epochs=2)
+    assert model.history_["learning_rate"][4] == 0.01
+    assert model.history_["learning_rate"][5] != 0.01

@@ -33,6 +33,7 @@ from steepest.estimators.conversion import LinearConversion
 from steepest.estimators.convex import (
     ConvexModel,
     gradient_tolerance,
+    in_units,
     is_below_float64,
     moments_descent,
     refine,
@@ -353,7 +354,7 @@ class LinearRegression(LinearConversion, MultiOutputMixin, RegressorMixin, Conve
             moments = None
         if moments is None:
             training = scaling.apply(training)
-        optimizer = self.optimizer
+        optimizer = in_units(self.optimizer, scaling.y_scale, loss.degree)
         curvatures = Curvatures(lambda: scaling.hessian(sums, l2, self.fit_intercept))
         if by_power:
             assert loss.curvature is not None

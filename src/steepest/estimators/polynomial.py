@@ -47,6 +47,7 @@ from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import (
     ConvexModel,
     gradient_tolerance,
+    in_units,
     is_below_float64,
     moments_descent,
     refine,
@@ -387,7 +388,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if (automatic and not many) or by_moments:
             moments = data.moments(units, n_threads)
             by_moments &= moments.finite()
-        optimizer = self.optimizer
+        optimizer = in_units(self.optimizer, y_scale, loss.degree)
         curvatures = Curvatures(lambda: moments_hessian(moments, l2))
         if automatic and many:
             optimizer = optimizer_by_power(loss, data.rows(units), (l1, l2), one_pass)

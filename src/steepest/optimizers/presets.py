@@ -255,6 +255,11 @@ def _keras_average(k: Keywords) -> EMA:
         raise ValueError(
             "ema_overwrite_frequency must be None here: the average is reported, and never overwrites the weights"
         )
+    if (k.get("gradient_accumulation_steps") or 1) > 1:
+        raise ValueError(
+            "gradient_accumulation_steps must be None with use_ema=True here: Keras averages after every batch, "
+            "whether it has made a step or not"
+        )
     return EMA(k.get("ema_momentum", 0.99))
 
 
