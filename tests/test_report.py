@@ -784,3 +784,15 @@ def test_the_objective_has_all_penalties(data):
     plain = quietly(st.LinearRegression(optimizer=st.SGD(0.01, l2=0.125)), X, y).report()
     assert "+ l2 |w|^2 / 2, l2 = 0.125 of the optimizer" in plain.objective
     assert "l2" not in quietly(st.LinearRegression(), X, y).report().objective
+
+
+def test_reports_of_what_overflows_do_not_warn(data):
+    X, y = data
+    model = quietly(
+        st.MLPRegressor(hidden_layer_sizes=(4,), max_iter=3, random_state=0), X, 1e200 * y
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = model.report(X, 1e200 * y)
+    assert report.curvature is None or np.isfinite(report.curvature.largest)
+    assert "targets" in [f.kind for f in report.findings]

@@ -257,7 +257,8 @@ class Reports:
         require_fitted(self)
         if X is None and y is not None:
             raise ValueError("y belongs to X: give both, X alone or neither")
-        return _Measured(self, X, y, sample_weight).report()
+        with np.errstate(all="ignore"):  # what overflows is not known
+            return _Measured(self, X, y, sample_weight).report()
 
 
 class _Measured:
