@@ -497,3 +497,32 @@ def test_a_ctypes_function_beside_a_gradient_is_called_from_python():
     found = st.minimize(fun, START, rosenbrock_gradient, MOMENTUM, max_steps=5)
     want = st.minimize(rosenbrock, START, rosenbrock_gradient, MOMENTUM, max_steps=5)
     assert_same(found, want)
+
+
+@pytest.mark.parametrize("function", st.functions.all_functions(), ids=lambda f: f.name)
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_point_of_another_size_is_refused(function, more):
+    """Before any of the memory beside it is read, or written."""
+    compiled = function.compiled()
+    x = np.ones(function.n + more)
+    message = f"must have {function.n} entries for CompiledFunction.*, but has {x.size}"
+    for call in (
+        lambda: compiled(x),
+        lambda: compiled.gradient(x),
+        lambda: st.minimize(compiled, x),
+        lambda: st.minimize_many(compiled, [x, x]),
+        lambda: st.minimize_many([compiled, function.compiled()], [x, x]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_a_size_of_ones_own(cython):
+    bowl = st.CompiledFunction(cython.__pyx_capi__["bowl"], n=3)
+    assert bowl.n == 3
+    assert st.minimize(bowl, np.ones((3, 1)), optimizer=st.SGD(0.1), max_steps=3).n_steps == 3
+    with pytest.raises(ValueError, match="x0 must have 3 entries"):
+        st.minimize(bowl, np.ones(2))
+    assert st.CompiledFunction(cython.__pyx_capi__["bowl"]).n is None
+    with pytest.raises(ValueError, match="n must be an integer >= 1"):
+        st.CompiledFunction(cython.__pyx_capi__["bowl"], n=0)

@@ -173,3 +173,50 @@ def test_what_was_lent_to_a_listener_that_fails_is_taken_back(isa, rng):
         )
     with pytest.raises(RuntimeError, match="has ended"):
         listener.parameters()
+
+
+@pytest.mark.parametrize("parts", [(), (1, "int32", False), (0, "int32", False, 0)])
+def test_a_compiled_function_without_parts_or_address(isa, parts):
+    config = {"optimizer": st.SGD(0.1).config(), "max_steps": 1}
+    for call in (
+        lambda: _native.core.value_and_gradient(parts, np.ones(2)),
+        lambda: _native.core.minimize(parts, np.ones(2), [], config, None, False),
+        lambda: _native.core.minimize_many([parts], np.ones((3, 2)), [], config),
+    ):
+        with pytest.raises(ValueError, match="a compiled function has"):
+            call()
+
+
+def test_descents_in_lockstep_that_report_another_point(isa):
+    config = {"optimizer": st.SGD(0.1, average=st.optimizers.EMA(0.5)).config(), "max_steps": 3}
+    x = np.ones((3, 2))
+
+    def fun(points):
+        return (points**2).sum(axis=1), 2 * points
+
+    with pytest.raises(ValueError, match="step the points that they report"):
+        _native.core.minimize_in_lockstep(fun, x, [x.reshape(-1).copy()], config)
+    np.testing.assert_array_equal(x, 1)
+
+
+def test_arrays_of_a_step_that_do_not_fit_together(isa):
+    optimizer = st.BarzilaiBorwein()
+    stepper = _native.core.Stepper(optimizer.config(), list(optimizer.slots))
+    x, slots = np.ones(4), [np.ones(4), np.ones(4)]
+
+    def step(x=x, gradient=x, slots=slots):
+        return stepper.whole_step([x], [gradient], [slots], [0.0], 1, 0.1, 1.0)
+
+    assert len(step()) == 3
+    wrong = [np.ones(3), np.ones(4, np.float32), np.ones(8)[::2], None]
+    for array in wrong:
+        for call in (
+            lambda a=array: step(gradient=a),
+            lambda a=array: step(slots=[slots[0], a]),
+            lambda a=array: stepper.whole_step([x, a], [x, x], [slots, slots], [0.0], 1, 0.1, 1.0),
+        ):
+            with pytest.raises(ValueError, match="do not fit together"):
+                call()
+    for array in wrong[1:]:
+        with pytest.raises(ValueError, match="of another type"):
+            stepper.clipped([x, array])

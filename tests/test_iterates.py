@@ -415,6 +415,10 @@ def test_l1_with_lookahead_is_fista(isa):
 # ---------------------------------------------------------------- arguments
 
 
+class OwnAverage(EMA):
+    """Which the compiled core knows nothing of."""
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -423,6 +427,7 @@ def test_l1_with_lookahead_is_fista(isa):
         (lambda: PolyakRuppert(-1), ValueError, "start must be"),
         (lambda: Adam(average=0.9), TypeError, "average must be None, EMA"),
         (lambda: Adam(average=Average()), TypeError, "average must be None, EMA"),
+        (lambda: Adam(average=OwnAverage()), TypeError, "average must be None, EMA"),
         (lambda: ScheduleFreeSGD(average=EMA()), ValueError, "reports an average already"),
         (lambda: ScheduleFreeSGD(beta=1.5), ValueError, "beta must be"),
         (lambda: ScheduleFreeAdamW(warmup_steps=1.5), TypeError, "warmup_steps must be an integer"),
@@ -434,6 +439,13 @@ def test_l1_with_lookahead_is_fista(isa):
             lambda: st.optimizers.preset("keras", "SGD", use_ema=True, ema_overwrite_frequency=2),
             ValueError,
             "None here",
+        ),
+        (
+            lambda: st.optimizers.preset(
+                "keras", "SGD", use_ema=True, gradient_accumulation_steps=2
+            ),
+            ValueError,
+            "Keras averages after every batch",
         ),
         (
             lambda: st.optimizers.preset("optax", "schedule_free_sgd", warmup_steps=5),
@@ -461,6 +473,24 @@ def test_a_state_without_its_sums_is_refused(isa):
     with pytest.raises(ValueError, match="with the key 'weight_sum'"):
         optimizer.step(theta, np.ones(3), state)
     np.testing.assert_array_equal(theta, 1)
+
+
+def test_a_refused_step_leaves_the_gradients_that_wait(isa):
+    optimizer = ScheduleFreeSGD(accumulate=2)
+    theta = np.ones(3)
+    state = optimizer.init(theta)
+    optimizer.step(theta, np.ones(3), state)
+    spoilt = {**state, "weight_sum": None}
+    with pytest.raises(TypeError, match="weight_sum"):
+        optimizer.step(theta, np.ones(3), spoilt)
+    assert spoilt["accumulated"] == 1
+    np.testing.assert_array_equal(spoilt["gradient_sum"], 1)
+    np.testing.assert_array_equal(theta, 1)
+
+
+def test_the_share_of_the_average_comes_after_the_rate():
+    assert ScheduleFreeSGD(0.1, 0.8) == ScheduleFreeSGD(learning_rate=0.1, beta=0.8)
+    assert ScheduleFreeAdamW(0.1, 0.8, 0.9) == ScheduleFreeAdamW(0.1, beta_1=0.8, beta_2=0.9)
 
 
 def test_compiled_functions_and_many_starts(isa, optimizer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -503,6 +504,37 @@ def test_what_is_raised_comes_through_with_the_result_so_far(error, source):
     assert len(result.message) > 10
     if source == "callback":
         assert_complete(result, bowl, bowl_gradient, [1.0, 3.0])
+
+
+@pytest.mark.parametrize("optimizer", [st.SGD(1e-3), st.LBFGS()], ids=repr)
+def test_a_callback_that_raises_at_a_last_point_recorded_for_its_sake(isa, optimizer):
+    """Step 5 is none of 0, 3, 6, ...: it is recorded as the one where the descent ends."""
+
+    def callback(point):
+        if point.step == 5:
+            raise OddError
+
+    rosen = st.functions.Rosenbrock()
+    with pytest.raises(OddError) as caught:
+        st.minimize(rosen, [-1.2, 1.0], optimizer=optimizer, max_steps=5, gtol=0.0, callback=callback,
+                    record_every=3)  # fmt: skip
+    result = caught.value.partial_result
+    assert result.status == "interrupted"
+    assert result.history["step"].tolist() == [0, 3, 5]
+
+
+def test_an_exception_that_takes_no_attributes_goes_through():
+    @dataclass(frozen=True)
+    class Frozen(Exception):  # noqa: N818 - a name for the test
+        number: int = 3
+
+    def fun(x):
+        raise Frozen
+
+    with pytest.raises(Frozen):
+        st.minimize(fun, [1.0], lambda x: x)
+    with pytest.raises(Frozen):
+        st.minimize_many(fun, [[1.0]], lambda x: x)
 
 
 def test_the_users_traceback_is_kept():

@@ -57,6 +57,20 @@ def test_steps_are_those_of_the_reference(isa, dtype, rng, optimizer):
     assert state["step"] == 40
 
 
+def test_a_rate_of_0_leaves_all_but_the_count(isa, dtype, rng, optimizer):
+    """As in the authors' code: with no rate there is no step to learn from."""
+    start, noise = arrays(rng, dtype), [arrays(rng, dtype) for _ in range(3)]
+
+    def without_rate(step, theta, state):
+        before = copy.deepcopy((theta, state))
+        step(optimizer, theta, [np.ones_like(part) for part in theta], state, 0.0)
+        assert state.pop("step") == before[1].pop("step") + 1
+        np.testing.assert_equal((theta, state), before)
+
+    without_rate(st.Prodigy.step, *run(optimizer, start, noise, st.Prodigy.step))
+    without_rate(ref.optimizer_step, *run(optimizer, start, noise, ref.optimizer_step))
+
+
 def test_resuming_is_never_having_stopped(isa, dtype, rng, optimizer):
     theta, gradients = arrays(rng, dtype), [arrays(rng, dtype) for _ in range(10)]
     whole, state = run(optimizer, theta, gradients, st.Prodigy.step)

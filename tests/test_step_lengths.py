@@ -11,6 +11,7 @@ from tolerances import assert_close
 import steepest as st
 from steepest import reference as ref
 from steepest.optimizers import Armijo, Wolfe
+from steepest.optimizers.line_search import LineSearch
 
 CURVATURES = np.array([1.0, 4.0, 20.0, 100.0])
 
@@ -172,6 +173,43 @@ def test_no_lower_point_ends_the_descent_where_it_is(isa, search):
     np.testing.assert_array_equal(found.x, np.ones(4))
     np.testing.assert_array_equal(found.grad, -CURVATURES)
     assert "no lower point" in found.message
+
+
+@pytest.mark.parametrize("search", [Armijo(), Wolfe()])
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_search_without_success_leaves_the_velocity(isa, dtype, search, raises):
+    """The state is that after the last step. After two steps the function is higher wherever it is asked."""
+    optimizer = st.Momentum(0.3, 0.8, line_search=search)
+    start, curvatures = np.array([3.0, -1.0], dtype), np.array([1.0, 5.0])
+
+    def gradient(x):
+        return curvatures * x
+
+    def bowl(x):
+        return float(curvatures @ x**2) / 2
+
+    before = st.minimize(bowl, start, gradient, optimizer, max_steps=2, gtol=0.0)
+    asked = []
+
+    def value(x):
+        asked.append(x)
+        if len(asked) <= before.n_evaluations:
+            return bowl(x)
+        if raises:
+            raise RuntimeError("here")
+        return 1e3
+
+    if raises:
+        with pytest.raises(RuntimeError) as caught:
+            st.minimize(value, start, gradient, optimizer, gtol=0.0)
+        found = caught.value.partial_result
+    else:
+        found = st.minimize(value, start, gradient, optimizer, gtol=0.0)
+    assert found.status == ("interrupted" if raises else "line_search")
+    assert found.n_steps == found.state["step"] == 2
+    np.testing.assert_array_equal(found.x, before.x)
+    np.testing.assert_array_equal(found.state["velocity"], before.state["velocity"])
+    assert found.fun == before.fun
 
 
 @pytest.mark.parametrize("search", [Armijo(), Wolfe()])
@@ -398,6 +436,10 @@ def test_barzilai_borwein_with_an_l1_penalty(isa, rng):
 # ---------------------------------------------------------------- bad input
 
 
+class OwnSearch(Wolfe):
+    """Which the compiled core knows nothing of."""
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -407,6 +449,8 @@ def test_barzilai_borwein_with_an_l1_penalty(isa, rng):
         (lambda: Armijo(max_evaluations=0), ValueError, "max_evaluations must be"),
         (lambda: Wolfe(0.5, 0.4), ValueError, "curvature must be a number > 0.5 and < 1"),
         (lambda: st.SGD(line_search="armijo"), TypeError, "line_search must be .*Armijo"),
+        (lambda: st.SGD(line_search=LineSearch()), TypeError, "line_search must be .*Armijo"),
+        (lambda: st.SGD(line_search=OwnSearch()), TypeError, "line_search must be .*Armijo"),
         (lambda: st.SGD(l2=1, line_search=Wolfe()), ValueError, "l2 must be 0.0 with line_search"),
         (lambda: st.SGD(clip_norm=1, line_search=Wolfe()), ValueError, "clip_norm must be None"),
         (lambda: st.SGD(accumulate=2, line_search=Wolfe()), ValueError, "accumulate must be 1"),

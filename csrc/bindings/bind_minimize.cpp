@@ -49,8 +49,10 @@ CompiledFunction compiled_function(const py::tuple& parts) {
                                                         {"uint32", Count::uint32},
                                                         {"int64", Count::int64},
                                                         {"uint64", Count::uint64}};
+    if (parts.size() != 4) throw std::invalid_argument("a compiled function has four parts");
     CompiledFunction function;
     function.address = parts[0].cast<std::uintptr_t>();
+    if (!function.address) throw std::invalid_argument("a compiled function has an address");
     function.count = counts.at(parts[1].cast<std::string>());
     function.takes_data = parts[2].cast<bool>();
     function.data = reinterpret_cast<void*>(parts[3].cast<std::uintptr_t>());
@@ -238,6 +240,8 @@ class Lockstep {
           values_(count_),
           caught_(caught),
           no_gradient_(static_cast<std::size_t>(size_), static_cast<T>(__builtin_nan(""))) {
+        if (config.optimizer.reports_last_slot())
+            throw std::invalid_argument("descents in lockstep step the points that they report");
         std::fill_n(gradients_.mutable_data(), count_ * size_, static_cast<T>(__builtin_nan("")));
         std::fill_n(values_.mutable_data(), count_, __builtin_nan(""));
         for (Index i = 0; i < count_; ++i)

@@ -80,6 +80,7 @@ class Stepper {
                 using T = decltype(t);
                 Pieces<T> pieces;
                 for (py::handle gradient : gradients) {
+                    if (!is_array_of<T>(gradient)) throw std::invalid_argument("gradients of another type");
                     const auto given = py::reinterpret_borrow<py::array_t<T>>(gradient);
                     const py::array_t<T> copy(
                         std::vector<py::ssize_t>(given.shape(), given.shape() + given.ndim()), given.data());
@@ -109,7 +110,8 @@ class Stepper {
                 std::vector<std::vector<T>> clipped;  // gradients, which stay as they are
                 Pieces<T> pieces;
                 for (std::size_t a = 0; a < thetas.size(); ++a) {
-                    const Index n = as_array(thetas[a]).size();
+                    const Index n = size_of_plain<T>(thetas[a], -1);
+                    size_of_plain<T>(gradients[a], n);
                     const T* g = data<T>(gradients[a]);
                     clipped.emplace_back(g, g + n);
                     pieces.push_back({.x = writable_data<T>(thetas[a]),
@@ -117,8 +119,10 @@ class Stepper {
                                       .n = n,
                                       .array = static_cast<int>(a)});
                     const auto of_array = slots_of_arrays[a].cast<py::list>();
-                    for (std::size_t s = 0; s < slots_.size(); ++s)
+                    for (std::size_t s = 0; s < slots_.size(); ++s) {
+                        size_of_plain<T>(of_array[s], n);
                         pieces.back().slots[s] = writable_data<T>(of_array[s]);
+                    }
                     total += n;
                 }
                 {
@@ -138,6 +142,13 @@ class Stepper {
     }
 
   private:
+    // The number of entries, which must be `wanted` unless that is -1.
+    template <class T>
+    static Index size_of_plain(py::handle array, Index wanted) {
+        if (!is_array_of<T>(array) || (wanted >= 0 && as_array(array).size() != wanted))
+            throw std::invalid_argument("the arrays of a step do not fit together");
+        return as_array(array).size();
+    }
     static bool fits(py::handle array, py::handle theta, bool writable) {
         const py::array a = as_array(array), b = as_array(theta);
         if (a.ndim() != b.ndim() || (writable && !a.writeable())) return false;

@@ -531,6 +531,7 @@ class Descent {
         if (config_.record_every == 0) return;
         result_.history.push_back(result_.last);
         if (hooks_.on_record) hooks_.on_record(result_.last, reported_, gradient_);
+        if (interrupt_.stopped()) result_.status = Status::interrupted;  // the hook has raised
     }
 
     // By epochs, the epoch that was just recorded counts as done.

@@ -34,8 +34,8 @@ void step_pieces(const OptimizerConfig& config, double rate, const Corrections& 
         OptimizerStep<T>(config, rate, corrections, x, slots)(0, n, g, weights, l1);
 }
 
-// The search along an optimizer's step for the rate 1. One that doesn't go down begins anew, with the
-// gradient alone.
+// The search along an optimizer's step for the rate 1. Where that leads to no lower point, momentum begins
+// anew, with the gradient alone. Where nothing is found, the parameters and the slots are as they were.
 template <class T>
 class Searcher {
   public:
@@ -43,7 +43,7 @@ class Searcher {
         double length = 0, loss = 0;
     };
 
-    // evaluate(gradient) is the loss at x, (size,), which is moved; nothing found: it is as it was.
+    // evaluate(gradient) is the loss at x, (size,), which is moved.
     template <class Evaluate>
     std::optional<Found> operator()(const OptimizerConfig& config, const Corrections& corrections,
                                     const Pieces<T>& pieces, T* x, T* gradient, Index size, double loss,
@@ -52,16 +52,10 @@ class Searcher {
         const auto bytes = static_cast<std::size_t>(size) * sizeof(T);
         for (auto* buffer : {&start_, &direction_, &gradient_}) buffer->reserve(size + slack);
         std::memcpy(start_.data(), x, bytes);
+        slots_.reserve(config.slots() * size);
+        for_slots(config, pieces, x, size,
+                  [](T* slot, T* kept, std::size_t n) { std::memcpy(kept, slot, n); });
         const T* p = direction_.data();
-        set_direction(config, corrections, pieces, x, bytes);
-        double slope = dot(gradient, p, size);
-        if (!(slope < 0)) {
-            for (const auto& piece : pieces)
-                for (int s = 0; s < config.slots(); ++s)
-                    std::memset(piece.slots[s], 0, static_cast<std::size_t>(piece.n) * sizeof(T));
-            set_direction(config, corrections, pieces, x, bytes);
-            slope = dot(gradient, p, size);
-        }
         double found_loss = loss;
         auto phi = [&](double length) {
             const T a = static_cast<T>(length);
@@ -69,13 +63,25 @@ class Searcher {
             found_loss = evaluate(gradient_.data());
             return Trial{found_loss, dot(gradient_.data(), p, size)};
         };
-        double length = 0;
-        if (slope < 0 && config.length == OptimizerConfig::Length::armijo)
-            length = armijo_search(config.line_search, {loss, slope}, first, phi);
-        else if (slope < 0)
-            length = WolfeSearch(config.line_search, {loss, slope}, phi)(first);
+        auto search = [&] {
+            set_direction(config, corrections, pieces, x, bytes);
+            const Trial origin{loss, dot(gradient, p, size)};
+            if (!(origin.slope < 0)) return 0.0;
+            if (config.length == OptimizerConfig::Length::armijo)
+                return armijo_search(config.line_search, origin, first, phi);
+            return WolfeSearch(config.line_search, origin, phi)(first);
+        };
+        double length = search();
+        if (!(length > 0) && config.slots() > 0) {
+            for (const auto& piece : pieces)
+                for (int s = 0; s < config.slots(); ++s)
+                    std::memset(piece.slots[s], 0, static_cast<std::size_t>(piece.n) * sizeof(T));
+            length = search();
+        }
         if (!(length > 0) || !(found_loss - found_loss == 0)) {
             std::memcpy(x, start_.data(), bytes);
+            for_slots(config, pieces, x, size,
+                      [](T* slot, T* kept, std::size_t n) { std::memcpy(slot, kept, n); });
             return std::nullopt;
         }
         std::memcpy(gradient, gradient_.data(), bytes);
@@ -92,7 +98,16 @@ class Searcher {
             OptimizerStep<T>(config, 1.0, corrections, direction_.data() + (at - x), slots)(0, n, g, false);
     }
 
-    Buffer<T> start_, direction_, gradient_;
+    // f(slot, where it is kept, bytes) for all pieces.
+    template <class F>
+    void for_slots(const OptimizerConfig& config, const Pieces<T>& pieces, const T* x, Index size, F&& f) {
+        for (const auto& piece : pieces)
+            for (int s = 0; s < config.slots(); ++s)
+                f(piece.slots[s], slots_.data() + s * size + (piece.x - x),
+                  static_cast<std::size_t>(piece.n) * sizeof(T));
+    }
+
+    Buffer<T> start_, direction_, gradient_, slots_;
 };
 
 }  // namespace steepest::STEEPEST_ISA

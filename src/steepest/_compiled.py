@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steepest import _native
-from steepest._validate import Array, numeric_array
+from steepest._validate import Array, check_integer, numeric_array
 
 __all__ = ["SIGNATURE", "CompiledFunction", "is_compiled", "is_own_function"]
 
@@ -75,6 +75,9 @@ class CompiledFunction:
         What ``user_data`` points at: an array of any type, contiguous in rows. The object keeps it;
         it isn't copied, so that its values can be changed between two descents. By default what a
         LowLevelCallable has, or else a null pointer.
+    n : int, optional
+        How many parameters the function has; points of any other size are refused then. By default it
+        takes any number, and reads and writes as many as it is told.
 
     Raises
     ------
@@ -120,7 +123,8 @@ class CompiledFunction:
     (24.199999999999996, [-215.6, -88.0])
     """
 
-    def __init__(self, fun: Any, user_data: Array | None = None) -> None:
+    def __init__(self, fun: Any, user_data: Array | None = None, *, n: int | None = None) -> None:
+        self.n = None if n is None else check_integer("n", n, low=1)
         address, count, takes_data, pointer = _parts(fun)
         self._kept = (fun, user_data)  # what the addresses belong to
         if user_data is not None:
@@ -155,8 +159,9 @@ class CompiledFunction:
         Raises
         ------
         TypeError, ValueError
-            If x isn't an array of real numbers.
+            If x isn't an array of real numbers, or not of ``n`` of them.
         """
+        self.check_size("x", np.size(x))
         point = np.ascontiguousarray(numeric_array("x", x), dtype=np.float64)
         point = point.reshape(np.shape(x))
         value, gradient = _native.core.value_and_gradient(self.core_form, point)
@@ -169,6 +174,11 @@ class CompiledFunction:
     def gradient(self, x: ArrayLike) -> Array:
         """Return the gradient at a point, of its shape."""
         return self.value_and_gradient(x)[1]
+
+    def check_size(self, name: str, size: int) -> None:
+        """Raise unless this is the number of parameters, or that is not known."""
+        if self.n is not None and size != self.n:
+            raise ValueError(f"{name} must have {self.n} entries for {self!r}, but has {size}")
 
     def __repr__(self) -> str:
         return f"CompiledFunction({self._kept[0]!r})"

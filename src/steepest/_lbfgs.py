@@ -64,7 +64,8 @@ class _Iterations:
         loss, gradient, config = self._value, self._last_gradient, self._config
         self.point, self.gradient = at.astype(self._dtype), gradient
         wide = gradient.astype(np.float64)
-        norm = math.sqrt(float(wide @ wide))
+        is_largest = config.get("gradient_largest")
+        norm = float(np.max(np.abs(wide))) if is_largest else math.sqrt(float(wide @ wide))
         if not math.isfinite(norm):
             raise Stopped("diverged")
         self.steps += 1
@@ -75,8 +76,7 @@ class _Iterations:
         if loss < self._lowest:
             self.best = self.point, loss, gradient
         self._count_patience(loss)
-        size = float(np.max(np.abs(wide))) if config.get("gradient_largest") else norm
-        if size <= config.get("gradient_tolerance", -1.0):
+        if norm <= config.get("gradient_tolerance", -1.0):
             raise Stopped("converged")
         if asked:
             raise Stopped("callback")
@@ -87,6 +87,13 @@ class _Iterations:
         for rule in ("max_epochs", "max_steps"):
             if 0 <= config.get(rule, -1) <= step:
                 raise Stopped(rule)
+
+    def after_iteration(self, at: Array) -> None:
+        """Do what :meth:`record` does, as SciPy's callback: SciPy takes a StopIteration for a wish to stop."""
+        try:
+            self.record(at)
+        except StopIteration as raised:
+            raise Stopped("interrupted") from raised
 
     def note(self) -> bool:
         """Record the last point, unless it is recorded; return whether the callback asks to stop."""
@@ -145,7 +152,8 @@ def lbfgs_descent(
         "maxiter": NO_LIMIT,
         "maxfun": NO_LIMIT,
     }
-    status, error = "line_search", None
+    status = "line_search"
+    error: BaseException | None = None
     try:
         start = x.astype(np.float64)
         iterations.record(start)
@@ -155,10 +163,11 @@ def lbfgs_descent(
             method="L-BFGS-B",
             jac=True,
             options=options,
-            callback=iterations.record,
+            callback=iterations.after_iteration,
         )
     except Stopped as stopped:
         (status,) = stopped.args
+        error = stopped.__cause__
     except BaseException as raised:  # Ctrl-C too: the result so far goes with it
         status, error = "interrupted", raised
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,9 +64,10 @@ class MinimizeResult:
     x : array
         The last point, or the best finite one if the descent diverged. Of the shape of ``x0``.
     fun : float
-        J(x), with the penalty l2/2 ||x||^2 if the optimizer has an ``l2``.
+        J(x), with the penalty l2/2 ||x||^2 if the optimizer has an ``l2``. NaN, in the ``partial_result`` of an
+        exception, where that came before it was known.
     grad : array
-        The gradient at x, of the same.
+        The gradient at x, of the same; NaN in the same case.
     n_steps : int
         Steps taken.
     n_evaluations : int
@@ -180,7 +182,9 @@ def as_function(fun: Any, grad: Any, start: Array) -> ValueAndGradient | Compile
             raise TypeError(
                 f"x0 must be of float64 for a compiled function, {SIGNATURE}, but is of {start.dtype}"
             )
-        return Compiled(fun if isinstance(fun, CompiledFunction) else CompiledFunction(fun))
+        function = fun if isinstance(fun, CompiledFunction) else CompiledFunction(fun)
+        function.check_size("x0", start.size)
+        return Compiled(function)
     if not callable(fun):
         raise TypeError(f"fun must be callable, or a compiled function, but is {fun!r}")
     if grad is None and callable(getattr(fun, "gradient", None)):
@@ -208,11 +212,12 @@ def minimize(
     Parameters
     ----------
     fun : callable, or compiled function
-        J: takes an array of the shape of ``x0``, returns a number. Or value and gradient in machine code, of the
-        signature ``double f(int n, const double *x, double *gradient, void *user_data)``: a
-        ``scipy.LowLevelCallable``, a numba ``cfunc``, a ctypes function, a Cython function's capsule, or a
-        :class:`steepest.CompiledFunction`, where all of these are described. Then the whole descent runs without
-        Python and without its GIL. The objects of :mod:`steepest.functions` are compiled already.
+        J: takes an array of the shape of ``x0``, which it must not change, and returns a number. Or value and
+        gradient in machine code, of the signature
+        ``double f(int n, const double *x, double *gradient, void *user_data)``: a ``scipy.LowLevelCallable``, a
+        numba ``cfunc``, a ctypes function, a Cython function's capsule, or a :class:`steepest.CompiledFunction`,
+        where all of these are described. Then the whole descent runs without Python and without its GIL. The
+        objects of :mod:`steepest.functions` are compiled already.
     x0 : array
         Where to start; any shape. float32 stays float32, everything else becomes float64, which is what compiled
         functions take. It is not changed.
@@ -296,9 +301,15 @@ def minimize(
     error = raw["exception"]
     result = _result(raw, x, function, state, start.shape)
     if error is not None:
-        error.partial_result = result
-        raise error
+        raise with_result(error, result)
     return result
+
+
+def with_result(error: BaseException, result: Any) -> BaseException:
+    """Return an exception with the result so far, if it takes it: a frozen one doesn't."""
+    with suppress(Exception):
+        error.partial_result = result  # type: ignore[attr-defined]
+    return error
 
 
 def start_array(name: str, x0: ArrayLike) -> Array:

@@ -16,6 +16,7 @@ from steepest._minimize import (
     as_function,
     descent_config,
     start_array,
+    with_result,
 )
 from steepest._validate import Array, check_flag, check_thread_count
 from steepest.optimizers import Optimizer
@@ -186,8 +187,7 @@ def minimize_many(
     )
     error = raw["exception"]
     if error is not None:
-        error.partial_result = result
-        raise error
+        raise with_result(error, result)
     return result
 
 

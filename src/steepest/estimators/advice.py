@@ -1,8 +1,8 @@
 """Why a descent ended badly: causes with their numbers, measured after the end and at a bounded price.
 
 Nothing here runs while a fit goes well. What the fit was about is kept until it is known how it ended; only then
-are curvatures, spreads and dead units measured, and only so far as that takes no more than some ten
-milliseconds, or a tenth of the fit's own work.
+are curvatures, spreads and dead units measured, and only so far as that takes no more than about a
+millisecond, or a tenth of the fit's own work.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from steepest.estimators.quadratic import MOST_FEATURES, POWER_STEPS, curvature_
 from steepest.estimators.sparse import Inputs, SparseRows, core_inputs
 from steepest.optimizers import SGD, Momentum
 
-# Multiply-adds that an explanation may take, some ten milliseconds, and some tenths of a second for a divergence;
-# or a part of the fit's own.
-CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e7, 1e9, 0.1
+# Multiply-adds that an explanation may take, about a millisecond, and some tenths of a second for a divergence; or
+# a part of the fit's own. Ends by a limit are everyday: there the spreads and dead units are those of a few rows.
+CHEAP, CHEAP_AFTER_DIVERGENCE, SHARE = 1e6, 1e9, 0.1
+FEW_ROWS, ROWS_AFTER_DIVERGENCE = 256, 20_000
 HIGH_CONDITION = 100.0  # from where on it is a cause by itself
 SPREAD = 10.0  # features whose units differ by more are said to be unscaled
 # What an optimizer may have by which steps are no longer the rate times what its rule makes of the gradient.
@@ -40,7 +41,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"rate", "condition", "features", "offset", "dead_units"}
+    kind : {"rate", "condition", "features", "offset", "targets", "dead_units"}
         What it is about.
     message : str
         A sentence with the numbers, and what helps.
@@ -94,7 +95,8 @@ class Problem:
     where the loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest
     curvature by power iteration, on some of the rows if they are given. local: returns the gradient as a function,
     and the point where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
-    ``learning_rate="auto"`` computes from the curvatures.
+    ``learning_rate="auto"`` computes from the curvatures; the least and the largest, if it has measured them, are
+    ``curvatures``.
     """
 
     estimator: Any
@@ -109,6 +111,7 @@ class Problem:
     tol: float = 0.0
     power: Callable[[Array | None], float] | None = None
     local: Callable[[], tuple[Any, Array]] | None = None
+    curvatures: tuple[float, float] | None = None
 
     def steps_of(self, result: dict[str, Any]) -> int:
         """Return how many steps the descent has taken."""
@@ -277,8 +280,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
         "n_rows": problem.X.shape[0],
         "n_steps": problem.steps_of(result),
         "automatic": problem.automatic,
-        "is_quadratic": problem.is_quadratic,
-        "curvature": None,
+        "curvature": curvature_of_auto(problem),
         "findings": (),
     }
     estimator._ending = ending
@@ -290,7 +292,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
     with np.errstate(all="ignore"):
         findings, curvature = explained(problem, result)
     ending["findings"] = tuple(findings)
-    ending["curvature"] = curvature
+    ending["curvature"] = curvature or ending["curvature"]
     return "".join(f" {finding}" for finding in findings)
 
 
@@ -308,21 +310,24 @@ def explained(
     rates = history.get("learning_rate", ())
     norms = history.get("gradient_norm", ())
     rate = float(rates[-1]) if len(rates) else getattr(problem.optimizer, "learning_rate", math.nan)
-    if diverged:
+    losses = history.get("loss", ())
+    if diverged or not is_network or rises(losses):
         curvature = curvature_of_auto(problem) or problem.curvature(budget)
+    if diverged or is_too_fast(problem, curvature, rate, losses):
         findings.append(about_rate(problem, curvature, rate))
     elif not is_network:
-        curvature = curvature_of_auto(problem) or problem.curvature(budget)
         norm = float(norms[-1]) if len(norms) else math.nan
         here = curvature
         if isinstance(problem, Problem) and not problem.is_quadratic:
             here = problem.local_curvature(budget)
         findings.append(about_condition(problem, here, rate, norm))
     if is_network or not getattr(problem.estimator, "standardize", True):
-        most = max(100, int(CHEAP / (10.0 * d)))  # as a copy
+        most = ROWS_AFTER_DIVERGENCE if diverged else FEW_ROWS
         findings += about_features(problem.estimator, problem.X, is_network, most)
+    if isinstance(problem, NetworkProblem):
+        findings.append(about_targets(problem.estimator, problem.data.y, FEW_ROWS))
     if is_network and not diverged:
-        findings.append(about_dead_units(problem.estimator, problem.X, budget))
+        findings.append(about_dead_units(problem.estimator, problem.X, FEW_ROWS))
     return [finding for finding in findings if finding is not None], curvature
 
 
@@ -355,19 +360,19 @@ def problem_on(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem
     return problem
 
 
-def curvature_of_auto(problem: Any) -> Curvature | None:
-    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not.
-
-    ``problem`` has the optimizer, and whether it is automatic and the objective quadratic.
-    """
+def curvature_of_auto(problem: Problem | NetworkProblem) -> Curvature | None:
+    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not."""
     optimizer = problem.optimizer
-    if not problem.automatic or not isinstance(optimizer, Momentum):
+    if isinstance(problem, NetworkProblem) or not (
+        problem.automatic and isinstance(optimizer, Momentum)
+    ):
         return None
     if optimizer.nesterov:
         source = 'the bound for learning_rate="auto"'
         return Curvature(1.0 / optimizer.learning_rate, None, source, False)
-    root, momentum = math.sqrt(optimizer.learning_rate), math.sqrt(optimizer.momentum)
-    largest, least = ((1 + momentum) / root) ** 2, ((1 - momentum) / root) ** 2
+    if problem.curvatures is None:
+        return None
+    least, largest = problem.curvatures
     source = 'the largest curvature, measured for learning_rate="auto"'
     return Curvature(largest, least, source, problem.is_quadratic)
 
@@ -413,7 +418,10 @@ def about(number: float) -> str:
 
 
 def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
-    """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown."""
+    """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown.
+
+    The curvature is that of the model's objective, to which the optimizer's own l2 comes.
+    """
     if stable_rate(optimizer, curvature) is None or getattr(optimizer, "average", None) is not None:
         return None
     scale = 1.0
@@ -421,6 +429,7 @@ def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
         scale = 1.0 - optimizer.dampening
         scale *= 1.0 - optimizer.momentum if optimizer.velocity == "average" else 1.0
     beta = optimizer.momentum if type(optimizer) is Momentum else 0.0
+    curvature += optimizer.l2 + (optimizer.weight_decay if type(optimizer) is SGD else 0.0)
     kept = 1.0 - rate * scale * curvature
     if type(optimizer) is Momentum and optimizer.nesterov:
         trace, determinant = (1.0 + beta) * kept, beta * kept
@@ -428,6 +437,21 @@ def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
         trace, determinant = beta + kept, beta
     root = np.sqrt(complex(trace**2 - 4.0 * determinant))
     return float(max(abs(trace + root), abs(trace - root)) / 2.0)
+
+
+def rises(losses: Any) -> bool:
+    """Whether a descent has ended above its start."""
+    return len(losses) > 0 and bool(losses[-1] > losses[0])
+
+
+def is_too_fast(
+    problem: Problem | NetworkProblem, curvature: Curvature | None, rate: float, losses: Any
+) -> bool:
+    """Whether the rate is beyond the limit and, where that is a bound or that of one point, the loss has risen."""
+    if curvature is None or not (curvature.is_quadratic or rises(losses)):
+        return False
+    limit = stable_rate(problem.optimizer, curvature.largest)
+    return limit is not None and rate > limit * (1 + 1e-6)  # which optimal momentum comes near
 
 
 def about_rate(
@@ -513,7 +537,7 @@ def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
         values["condition_number_standardised"] = largest / least
         return f" standardize=True makes it {largest / least:.4g}."
     if getattr(estimator, "basis", "orthonormal") != "orthonormal":
-        return ' In basis="orthonormal" it is 1, without a penalty.'
+        return ' In basis="orthonormal", if X tells all terms apart, it is 1, without a penalty.'
     if kappa > HIGH_CONDITION and hasattr(estimator, "standardize"):
         return " The features are nearly dependent: a penalty (alpha) lifts the smallest curvature."
     return ""
@@ -559,9 +583,31 @@ def about_features(
     return findings
 
 
-def about_dead_units(estimator: Any, X: Inputs, budget: float = math.inf) -> Finding | None:
+def about_targets(estimator: Any, y: Array, most: int | None = None) -> Finding | None:
+    """Say whether a network's targets, (n, K), are far from 0, where outputs begin; on at most so many rows."""
+    if hasattr(estimator, "classes_") or estimator.out_activation_ != "identity":
+        return None
+    rows = len(y)
+    y = y if most is None else y[evenly_spaced(rows, most)]
+    squares = np.square(y, dtype=np.float64).mean(axis=0)
+    k = int(np.argmax(squares))
+    if not squares[k] > SPREAD**2:
+        return None
+    mean, deviation = (float(f(y[:, k], dtype=np.float64)) for f in (np.mean, np.std))
+    where = f" of output {k}" if len(squares) > 1 else ""
+    seen = "" if len(y) == rows else f" on {len(y)} of the {rows} rows"
+    text = (
+        f"The targets{where} are not scaled: their mean is {mean:.4g} and standard deviation "
+        f"{deviation:.3g}{seen}, while outputs begin near 0; sklearn.compose.TransformedTargetRegressor with a "
+        "StandardScaler makes these 0 and 1."
+    )
+    values = {"output": k, "mean": mean, "deviation": deviation}
+    return Finding("targets", text, values)
+
+
+def about_dead_units(estimator: Any, X: Inputs, most: int | None = None) -> Finding | None:
     """Say which layers have ReLU units that are 0 on every row of X, if it is more than a tenth of one."""
-    counts = dead_units(estimator, X, budget)
+    counts = dead_units(estimator, X, most)
     if counts is None:
         return None
     dead, units, rows = counts
@@ -599,7 +645,7 @@ def evenly_spaced(rows: int, most: int) -> Array:
     """Return the indices of at most so many rows, evenly spaced, the first and the last among them."""
     if most >= rows:
         return np.arange(rows)
-    return np.unique(np.linspace(0, rows - 1, min(rows, most)).round().astype(np.int64))
+    return np.arange(most) * (rows - 1) // (most - 1)
 
 
 def in_float64(data: Any) -> Any:
@@ -641,12 +687,12 @@ def hidden_activations(estimator: Any) -> list[str]:
 
 
 def dead_units(
-    estimator: Any, X: Inputs, budget: float = math.inf
+    estimator: Any, X: Inputs, most: int | None = None
 ) -> tuple[list[int], list[int], int] | None:
     """Return how many ReLU units of each hidden layer are 0 on all rows, of how many, and the rows looked at.
 
-    None without a layer of ReLU. Where rows are looked at for less than the budget, they are evenly spaced; a few
-    come first, and no more if all units fire on those.
+    None without a layer of ReLU. At most so many rows are looked at, evenly spaced; a few come first, and no more
+    if all units fire on those.
     """
     from steepest.estimators.given_layers import as_plain, given_layers
 
@@ -654,15 +700,11 @@ def dead_units(
     if "relu" not in activations:
         return None
     weights, biases = as_plain(given_layers(estimator), X.dtype)
-    size = sum(w.size for w in weights)
     alive = [
         np.full(w.shape[1], kind != "relu") for w, kind in zip(weights, activations, strict=False)
     ]
-    rows = X.shape[0]
-    most = int(max(32, min(rows, budget / size)))
-    order = evenly_spaced(rows, most)
-    if most > 256:
-        step = most // 256
+    order = evenly_spaced(X.shape[0], X.shape[0] if most is None else most)
+    if (step := len(order) // FEW_ROWS) > 1:
         order = np.concatenate([order[::step], np.delete(order, slice(None, None, step))])
     for part in chunks(len(order), 256):
         block = X[order[part]]

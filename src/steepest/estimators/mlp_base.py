@@ -28,6 +28,7 @@ from steepest.estimators.base import (
     ShuffleStream,
     about_validation_data,
     check_inputs,
+    check_optimizer,
     check_threads,
     check_weights,
     continued,
@@ -264,11 +265,8 @@ class MultiLayerPerceptron(
         return self.solver if self.optimizer is None else "optimizer"
 
     def _check_parameters(self) -> None:
-        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
-            raise TypeError(
-                "optimizer must be one of steepest's, such as steepest.Adam(1e-3), "
-                f"but is {self.optimizer!r}"
-            )
+        if self.optimizer is not None:
+            check_optimizer(self.optimizer)
         widths = self._widths()
         for width in widths:
             check_integer("hidden_layer_sizes", width, low=1)

@@ -159,7 +159,7 @@ class Function:
             ctypes.c_double, ctypes.c_int64, pointer, pointer, ctypes.c_void_p
         )
         address = _native.core.test_function(type(self).__name__)
-        return CompiledFunction(prototype(address), self._parameters())
+        return CompiledFunction(prototype(address), self._parameters(), n=self.n)
 
     @property
     def domain(self) -> tuple[tuple[float, float], ...]:

@@ -82,6 +82,7 @@ def whole_step(
     missing = [name for name in optimizer.whole_scalars if name not in state]
     if missing:
         raise ValueError(f"state must be the dict that init returned, with {missing[0]!r} in it")
+    optimizer._check_scalars(state)
     scalars = [check_number(f"state[{name!r}]", state[name]) for name in optimizer.whole_scalars]
     gradients = [plain(g, part.dtype) for part, g, _ in pairs]
     if optimizer.accumulate > 1:
@@ -156,6 +157,6 @@ def _step_together(
     )
     for part, stepped in zip(targets, flat, strict=True):
         for array, result in zip(part, stepped, strict=True):
-            if result is not array:  # strided or of another byte order: stepped in a copy
+            if result is not array:  # strided: stepped in a copy
                 array[...] = result
     return after

@@ -106,5 +106,5 @@ class PolyakRuppert(Average):
 
 def check_average(average: Any) -> None:
     """Raise unless this is an average or None."""
-    if average is not None and (not isinstance(average, Average) or type(average) is Average):
+    if average is not None and type(average) not in (EMA, PolyakRuppert):  # those that the core has
         raise TypeError(f"average must be None, EMA(...) or PolyakRuppert(...), but is {average!r}")

@@ -221,7 +221,7 @@ class Optimizer:
             stepper.step(flat[0], plain(gradient_part, theta_part.dtype), part_state, learning_rate)
             state.update({key: part_state[key] for key in scalars})
             for array, stepped in zip(targets, flat, strict=True):
-                if stepped is not array:  # strided or of another byte order: stepped in a copy
+                if stepped is not array:  # strided: stepped in a copy
                     array[...] = stepped
         state["step"] = count + 1
 

@@ -107,7 +107,10 @@ class Wolfe(LineSearch):
 
 def check_line_search(line_search: Any) -> None:
     """Raise unless this is a line search or None."""
-    if line_search is not None and not isinstance(line_search, LineSearch):
+    if line_search is not None and type(line_search) not in (
+        Armijo,
+        Wolfe,
+    ):  # those that the core has
         raise TypeError(
             f"line_search must be steepest.optimizers.Armijo(...), Wolfe(...) or None, but is {line_search!r}"
         )

@@ -60,7 +60,7 @@ def preset(
     Notes
     -----
     torch's ``weight_decay`` is coupled, our ``l2``, unless it is AdamW's or ``decoupled_weight_decay=True``;
-    Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone. optax's
+    Keras's and optax's is decoupled, but for optax's adadelta. In a model it applies to weights alone.
     Keras's ``use_ema=True`` is our ``average=EMA(ema_momentum)``. optax's
     ``rprop`` is missing: it applies each step one call late. torch's NAdam keeps the product of its momenta in
     its default dtype: with float32, and parameters of float64, it differs in the tenth digit. optax's prodigy is
@@ -254,6 +254,11 @@ def _keras_average(k: Keywords) -> EMA:
     if k.get("ema_overwrite_frequency") is not None:
         raise ValueError(
             "ema_overwrite_frequency must be None here: the average is reported, and never overwrites the weights"
+        )
+    if (k.get("gradient_accumulation_steps") or 1) > 1:
+        raise ValueError(
+            "gradient_accumulation_steps must be None with use_ema=True here: Keras averages after every batch, "
+            "whether it has made a step or not"
         )
     return EMA(k.get("ema_momentum", 0.99))
 

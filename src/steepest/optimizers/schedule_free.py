@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from steepest._validate import check_integer, check_number
@@ -15,10 +15,9 @@ __all__ = ["ScheduleFreeAdamW", "ScheduleFreeSGD"]
 class ScheduleFree(Optimizer):
     """What the two have in common."""
 
-    _: KW_ONLY
-    warmup_steps: int = 0
-    r: float = 0.0
-    weight_lr_power: float = 2.0
+    warmup_steps: int = field(default=0, kw_only=True)
+    r: float = field(default=0.0, kw_only=True)
+    weight_lr_power: float = field(default=2.0, kw_only=True)
 
     _scalars: ClassVar[tuple[str, ...]] = ("weight_sum", "largest_rate")
     _reported: ClassVar[str | None] = "average"

@@ -61,6 +61,8 @@ def prodigy_step(
     state: dict[str, Any],
 ) -> None:
     """Take a step of Prodigy; `state`, whose "step" counts it already, and `theta` change in place."""
+    if rate == 0:
+        return
     b1, b2, d, t = optimizer.beta_1, optimizer.beta_2, state["d"], state["step"]
     b3 = b2**0.5 if optimizer.beta_3 is None else optimizer.beta_3
     gamma = d * rate
