@@ -83,7 +83,8 @@ STRUCTURE_PARAMETERS = r"""    freeze : sequence, default ()
         trained. To fine-tune, fit, then ``set_params(freeze=[0], warm_start=True)`` and fit again.
     pruning : steepest.pruning.Gradual, optional
         Beyond scikit-learn: makes the network sparse while it is trained, within the compiled descent. Not for
-        "lbfgs". See also :meth:`prune`.
+        "lbfgs". ``best_loss_`` and ``best_validation_score_`` are of all epochs, those with fewer pruned weights
+        too. See also :meth:`prune`.
     group_lasso : float or sequence of float, default 0.0
         Beyond scikit-learn: the strength :math:`\lambda` of a penalty on the weights into each neuron,
         :math:`\lambda \sum_j \lVert W_{\cdot j} \rVert_2`, which the loss includes; it is neither divided by the
