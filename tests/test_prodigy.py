@@ -154,7 +154,9 @@ def test_linear_models(isa, rng, batch_size):
     else:
         with pytest.warns(st.estimators.base.ConvergenceWarning):
             model.fit(X, y)
-    np.testing.assert_allclose(model.coef_, [30.0, -20.0, 10.0], rtol=1e-4)
+    # By batches the steps stay as long as they are: what is left depends on the last of them.
+    rtol = 1e-4 if batch_size is None else 1e-2
+    np.testing.assert_allclose(model.coef_, [30.0, -20.0, 10.0], rtol=rtol)
 
 
 def test_proximal_steps_end_where_lasso_does(isa, rng):
