@@ -422,7 +422,7 @@ def test_refused_in_a_step(isa):
 
 
 def test_group_lasso_is_not_clipped(isa, rng):
-    for optimizer in (st.SGD(clip_norm=1.0), st.Prodigy()):
+    for optimizer in (st.SGD(clip_norm=1.0), st.Prodigy(), st.PolyakStep()):
         model = st.MLPRegressor(hidden_layer_sizes=(3,), optimizer=optimizer, group_lasso=0.1)
         with pytest.raises(ValueError, match="sees the gradient without that of group_lasso"):
             model.fit(rng.standard_normal((9, 2)), np.arange(9.0))

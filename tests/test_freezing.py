@@ -242,6 +242,7 @@ def test_sparse_inputs_below_a_frozen_layer(rng):
         ([(0, "kernel")], r"freeze\[0\] must name"),
         ("weights", "freeze must be a sequence of layers"),
         (1, "freeze must be a sequence of layers"),
+        (iter([0]), "freeze must be a sequence of layers"),
         ([0, 1, 2], "freeze must leave something to train"),
         (["weights", "biases"], "freeze must leave something to train"),
     ],

@@ -424,3 +424,19 @@ def test_an_average_is_0_where_a_sum_begins_above_it(rng, gradual):
         assert_masked(model.set_params(pruning=Gradual(0.5, end_epoch=2), max_iter=3).fit(X, y))
     else:
         assert_masked(model.set_params(max_iter=3).fit(X, y).prune(0.5).partial_fit(X, y))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("how", ["magnitude", "global", "neurons"])
+def test_gradual_pruning_leaves_frozen_weights_as_they_are(rng, how):
+    X, y = data(rng)
+    model = network(max_iter=2).fit(X, y)
+    before = model.coefs_[0].copy()
+    model.set_params(freeze=[0], warm_start=True, pruning=Gradual(0.5, end_epoch=2, how=how))
+    model.fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], before)
+    live = [mask.sum() for mask in model.masks_]
+    assert live[0] == before.size
+    assert live[1] + live[2] < 0.7 * sum(mask.size for mask in model.masks_[1:])
+    model.set_params(freeze=["weights"])  # nothing is left to prune
+    assert_masked(model.fit(X, y))

@@ -9,7 +9,7 @@ first. Biases are never pruned.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,10 @@ class Gradual:
 
     .. math:: s_e = s_f + (s_i - s_f) \left(1 - \frac{e - e_0}{e_1 - e_0}\right)^3
 
-    is. What is pruned stays so. What was best before ``end_epoch`` counts no more, so that neither patience nor
-    ``early_stopping`` ends with a network that is less sparse; with ``max_iter`` above ``end_epoch`` training goes
-    on with the final masks. Epochs are those of the optimizer's state: they go on in ``partial_fit``, and
-    ``warm_start`` counts anew.
+    is. What is pruned stays so. Layers whose weights are frozen are left as they are, and count for nothing. What
+    was best before ``end_epoch`` counts no more, so that neither patience nor ``early_stopping`` ends with a
+    network that is less sparse; with ``max_iter`` above ``end_epoch`` training goes on with the final masks. Epochs
+    are those of the optimizer's state: they go on in ``partial_fit``, and ``warm_start`` counts anew.
 
     Parameters
     ----------
@@ -95,23 +95,33 @@ class Gradual:
             return False
         return (epoch - self.begin_epoch) % self.every == 0 or epoch == self.end_epoch
 
-    def masks(self, epoch: int, weights: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
-        """Return the masks with which the sparsity at an epoch is reached; those that are given stay pruned."""
-        counts = [_size_and_kept(mask, self.how) for mask in masks]
-        layers = range(len(weights) - (self.how == "neurons"))
-        amounts = []
-        for size, kept in counts:
-            wanted = min(round(self.sparsity(epoch) * size), size - 1)
-            amounts.append(max(wanted - (size - kept), 0))
-        if self.how == "global":
-            size, kept = np.sum(counts, axis=0)
-            wanted = min(round(self.sparsity(epoch) * int(size)), int(size) - 1)
-            amounts = [max(wanted - int(size - kept), 0)] * len(amounts)
-            return pruned_masks(weights, masks, amounts[0], "global", list(layers))
+    def masks(
+        self,
+        epoch: int,
+        weights: Sequence[Array],
+        masks: Sequence[Array],
+        frozen: Collection[int] = (),
+    ) -> list[Array]:
+        """Return the masks with which the sparsity at an epoch is reached; those that are given stay pruned.
+
+        ``frozen``: layers that are left as they are.
+        """
+        most = len(weights) - (self.how == "neurons")
+        layers = [layer for layer in range(most) if layer not in frozen]
+        counts = [_size_and_kept(masks[layer], self.how) for layer in layers]
+        if self.how == "global" and layers:
+            size, kept = (int(total) for total in np.sum(counts, axis=0))
+            return pruned_masks(weights, masks, self._amount(epoch, size, kept), "global", layers)
         result = list(masks)
-        for layer in layers:
-            result = pruned_masks(weights, result, amounts[layer], self.how, [layer])
+        for layer, (size, kept) in zip(layers, counts, strict=True):
+            amount = self._amount(epoch, size, kept)
+            result = pruned_masks(weights, result, amount, self.how, [layer])
         return result
+
+    def _amount(self, epoch: int, size: int, kept: int) -> int:
+        """Return how many more to prune of so many, of which some are kept; one stays."""
+        wanted = min(round(self.sparsity(epoch) * size), size - 1)
+        return max(wanted - (size - kept), 0)
 
 
 def pruned_masks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ KINDS = ("weights", "biases")
 
 def frozen_layers(freeze: Any, layers: int) -> Frozen | None:
     """Return what is frozen of each of so many layers, or raise; None if nothing is."""
-    if not isinstance(freeze, Iterable) or isinstance(freeze, (str, dict)):
+    if not isinstance(freeze, Collection) or isinstance(freeze, (str, dict)):
         raise TypeError(
             f"freeze must be a sequence of layers, such as [0] or [(0, 'biases')], but is {freeze!r}"
         )

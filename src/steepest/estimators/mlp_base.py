@@ -544,8 +544,9 @@ class MultiLayerPerceptron(
         gradual = None
         if self.pruning is not None:
             masks = masks or kept_masks(self, state.weights)
-            masks = prune_before(self.pruning, state, masks)
-            gradual = GradualPruning(self.pruning, masks, training.X.dtype, hook)
+            frozen = {layer for layer, (weights, _) in enumerate(self._frozen() or ()) if weights}
+            masks = prune_before(self.pruning, state, masks, frozen)
+            gradual = GradualPruning(self.pruning, masks, frozen, training.X.dtype, hook)
         if masks is not None:
             model["masks"] = as_floats(masks, training.X.dtype)
         result = network_descent(state, training, validation, model, config, gradual or hook)

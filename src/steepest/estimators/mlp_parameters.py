@@ -78,19 +78,21 @@ STRUCTURE_PARAMETERS = r"""    freeze : sequence, default ()
         Beyond scikit-learn: what training leaves as it is. An entry is the number of a layer of weights, from 0 or
         negative from the end; a pair such as (0, "biases") or (-1, "weights"); or one of these words, for all
         layers. What is frozen gets no step, no decay and no moments, and below the lowest layer that is not
-        frozen no gradient is computed. The penalty in the loss that is reported is that of all weights, of which
-        the frozen part is a constant; gradient norms are those of what is trained. To fine-tune, fit, then
-        ``set_params(freeze=[0], warm_start=True)`` and fit again.
+        frozen no gradient is computed; ``pruning`` passes over frozen weights. The penalty in the loss that is
+        reported is that of all weights, of which the frozen part is a constant; gradient norms are those of what is
+        trained. To fine-tune, fit, then ``set_params(freeze=[0], warm_start=True)`` and fit again.
     pruning : steepest.pruning.Gradual, optional
         Beyond scikit-learn: makes the network sparse while it is trained, within the compiled descent. Not for
-        "lbfgs". See also :meth:`prune`.
+        "lbfgs". ``best_loss_`` and ``best_validation_score_`` are of all epochs, those with fewer pruned weights
+        too. See also :meth:`prune`.
     group_lasso : float or sequence of float, default 0.0
         Beyond scikit-learn: the strength :math:`\lambda` of a penalty on the weights into each neuron,
         :math:`\lambda \sum_j \lVert W_{\cdot j} \rVert_2`, which the loss includes; it is neither divided by the
         rows of a batch nor scaled by the size of the groups, and biases are in no group. A number is for all
         hidden neurons, a sequence has one for each layer of weights. It is met by a proximal step in the
         optimizer's metric (Yun, Lozano and Yang, 2021) after that of an L1 penalty, and the weights of neurons that
-        it holds are exactly 0, so that :meth:`compact` removes them. Not for "lbfgs", ``Lion`` and ``Rprop``.
+        it holds are exactly 0, so that :meth:`compact` removes them. Not for "lbfgs", ``Lion``, ``Rprop``,
+        ``PolyakStep``, ``Prodigy`` and clipped gradients.
     max_norm : float or sequence of float, optional
         Beyond scikit-learn: after each step the weights into each neuron, without its bias, are scaled down to this
         2-norm if theirs is larger (Srivastava et al., 2014; Keras's ``MaxNorm`` without its epsilon). A number is

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -161,9 +161,15 @@ class GradualPruning:
     """
 
     def __init__(
-        self, schedule: Gradual, masks: list[Array], dtype: Any, inner: Hook | None
+        self,
+        schedule: Gradual,
+        masks: list[Array],
+        frozen: Collection[int],
+        dtype: Any,
+        inner: Hook | None,
     ) -> None:
-        self._schedule, self.masks, self._dtype, self._inner = schedule, masks, dtype, inner
+        self._schedule, self.masks, self._frozen = schedule, masks, frozen
+        self._dtype, self._inner = dtype, inner
         self._parameters: Callable[[], Any]
         self.begin = None if inner is None else inner.begin
         self.score = None if inner is None else inner.score
@@ -183,7 +189,7 @@ class GradualPruning:
         if not self._schedule.is_due(epochs):
             return epochs < self._schedule.end_epoch
         weights, _ = self._parameters()
-        self.masks = self._schedule.masks(epochs, weights, self.masks)
+        self.masks = self._schedule.masks(epochs, weights, self.masks, self._frozen)
         return as_floats(self.masks, self._dtype)
 
 
@@ -202,8 +208,10 @@ def check_pruning(pruning: Any) -> Gradual | None:
     return pruning
 
 
-def prune_before(schedule: Gradual, state: NetworkState, masks: list[Array]) -> list[Array]:
+def prune_before(
+    schedule: Gradual, state: NetworkState, masks: list[Array], frozen: Collection[int]
+) -> list[Array]:
     """Return the masks with which a descent from this state begins."""
     if state.n_epochs > 0 or not schedule.is_due(0):
         return masks
-    return schedule.masks(0, state.weights, masks)
+    return schedule.masks(0, state.weights, masks, frozen)

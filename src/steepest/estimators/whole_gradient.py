@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from steepest.optimizers import Optimizer, Prodigy
+from steepest.optimizers import Optimizer, PolyakStep, Prodigy
 from steepest.optimizers._whole_step import has_clip
+
+SIZED = (PolyakStep, Prodigy)  # whose steps depend on the size of the whole gradient
 
 
 def accumulated(optimizer: Optimizer | None) -> int:
@@ -32,8 +34,9 @@ def check_whole_gradient(
     """
     if not isinstance(optimizer, Optimizer):
         return
-    if "group_lasso" in held and (has_clip(optimizer) or isinstance(optimizer, Prodigy)):
-        what = "Prodigy" if isinstance(optimizer, Prodigy) else "a clip of the gradient"
+    if "group_lasso" in held and (has_clip(optimizer) or isinstance(optimizer, SIZED)):
+        what = type(optimizer).__name__
+        what = what if isinstance(optimizer, SIZED) else "a clip of the gradient"
         raise ValueError(
             f"optimizer: {what} sees the gradient without that of group_lasso, whose proximal steps would be out "
             "of proportion; use l1_ratio, or another optimizer without a clip"
