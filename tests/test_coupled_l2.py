@@ -5,6 +5,7 @@ import pytest
 from tolerances import assert_close
 
 import steepest as st
+from steepest.optimizers import Group
 from steepest.stopping import MaxEpochs
 
 L2, ROWS = 0.3, 40
@@ -12,6 +13,9 @@ L2, ROWS = 0.3, 40
 FULL_BATCH = {
     "linear": (st.LinearRegression, {}),
     "linear, rows": (st.LinearRegression, {"loss": "huber"}),
+    "linear, absolute": (st.LinearRegression, {"loss": "absolute_error"}),
+    "linear, absolute, in groups": (st.LinearRegression, {"loss": "absolute_error"}),
+    "polynomial, absolute": (st.PolynomialRegression, {"degree": 3, "loss": "absolute_error"}),
     "polynomial": (st.PolynomialRegression, {"degree": 3}),
     "polynomial, refined": (st.PolynomialRegression, {"degree": 3, "tol": 1e-20}),
     "logistic": (st.LogisticRegression, {}),
@@ -38,7 +42,8 @@ def test_it_is_the_estimators_penalty_by_another_name(rng, name, optimizer):
         settings = {**settings, "stop": [MaxEpochs(10)]}
     of_rows = ROWS if estimator is st.MLPRegressor else 1  # its alpha is divided by the rows
     penalty = estimator(**{**settings, "alpha": L2 * of_rows}, optimizer=optimizer).fit(X, y)
-    coupled = type(optimizer)(optimizer.learning_rate, l2=L2)
+    groups = (Group(kind="weights", l2=L2),) if name.endswith("groups") else ()
+    coupled = type(optimizer)(optimizer.learning_rate, l2=0.0 if groups else L2, groups=groups)
     model = estimator(**{**settings, "alpha": 0.0}, optimizer=coupled).fit(X, y)
     for column in ("loss", "gradient_norm"):
         ours, expected = (np.asarray(m.history_[column]) for m in (model, penalty))

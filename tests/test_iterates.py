@@ -459,6 +459,12 @@ def test_refused(make, error, message):
         make()
 
 
+def test_what_has_a_place_is_what_the_documentation_begins_with():
+    assert ScheduleFreeSGD(0.5, 0.8) == ScheduleFreeSGD(learning_rate=0.5, beta=0.8)
+    named = ScheduleFreeAdamW(learning_rate=0.5, beta_1=0.8, beta_2=0.9, epsilon=1e-6)
+    assert ScheduleFreeAdamW(0.5, 0.8, 0.9, 1e-6) == named
+
+
 def test_a_state_without_its_sums_is_refused(isa):
     optimizer = ScheduleFreeSGD()
     theta = np.ones(3)

@@ -365,3 +365,34 @@ def test_bad_models(rng):
         st.lr_find(st.LinearRegression(optimizer=FindsItsRate()), X, y)
     with pytest.raises(ValueError, match="solver='lbfgs' searches along a line"):
         st.lr_find(st.MLPRegressor(solver="lbfgs"), X, y)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "named"),
+    [
+        (st.Prodigy(), "Prodigy"),
+        (st.PolyakStep(), "PolyakStep"),
+        (st.BarzilaiBorwein(), "BarzilaiBorwein"),
+        (st.Rprop(), "Rprop"),
+        (st.SGD(1.0, line_search=st.optimizers.Armijo()), "SGD with line_search"),
+    ],
+)
+def test_optimizers_that_find_their_steps_have_no_rate_to_test(rng, optimizer, named):
+    X = rng.standard_normal((20, 2))
+    for model, given in (
+        (st.LinearRegression(), optimizer),
+        (st.LinearRegression(optimizer=optimizer), None),
+    ):
+        with pytest.raises(ValueError, match=f"optimizer: {named} finds the length of its steps"):
+            st.lr_find(model, X, X[:, 0], optimizer=given)
+
+
+def test_lbfgs_says_where_it_belongs(rng):
+    X = rng.standard_normal((20, 2))
+    for model in (st.LinearRegression(), st.MLPRegressor(hidden_layer_sizes=(2,))):
+        with pytest.raises(
+            TypeError, match="LBFGS is one of minimize alone; here networks have solver"
+        ):
+            st.lr_find(model, X, X[:, 0], optimizer=st.LBFGS())
+        with pytest.raises(TypeError, match="LBFGS is one of minimize alone"):
+            model.set_params(optimizer=st.LBFGS()).fit(X, X[:, 0])

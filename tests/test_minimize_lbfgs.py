@@ -205,5 +205,5 @@ def test_refused(rng):
         st.LBFGS(max_line_search=2.5)
     with pytest.raises(ValueError, match="schedule must be None with LBFGS"):
         st.minimize(*FUNCTIONS[0], optimizer=st.LBFGS(), schedule=st.schedules.Cosine(9))
-    with pytest.raises(TypeError, match="optimizer must be one of steepest's"):
+    with pytest.raises(TypeError, match="optimizer: LBFGS is one of minimize alone"):
         st.MLPRegressor(optimizer=st.LBFGS()).fit(rng.standard_normal((9, 2)), np.arange(9.0))

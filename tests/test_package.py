@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import importlib.metadata
@@ -390,3 +391,14 @@ def test_there_are_examples():
     found = doctest.DocTestFinder(exclude_empty=True)
     count = sum(len(test.examples) for module in MODULES for test in found.find(module))
     assert count > 10
+
+
+def test_type_checkers_see_every_public_name():
+    """What is imported lazily is imported once more for those who only read."""
+    (block,) = (
+        node
+        for node in ast.parse(Path(st.__file__).read_text()).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    seen = {alias.name for node in block.body for alias in node.names}
+    assert set(st.__all__) - set(vars(_native)) == seen

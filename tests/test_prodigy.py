@@ -217,3 +217,17 @@ def test_a_state_without_its_numbers_is_refused(isa):
     del state["d"]
     with pytest.raises(ValueError, match="with 'd' in it"):
         optimizer.step(theta, theta, state)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_was_frozen_began_where_it_was(isa, dtype, rng):
+    X = rng.standard_normal((30, 4)).astype(dtype)
+    model = st.MLPRegressor(hidden_layer_sizes=(5,), batch_size=30, shuffle=False, random_state=0)
+    model.set_params(optimizer=st.Prodigy(initial_d=0.01), freeze=[0])
+    model.partial_fit(X, X[:, 0])
+    start = [model.coefs_[0].copy(), model.intercepts_[0].copy()]
+    model.partial_fit(X, X[:, 0]).set_params(freeze=()).partial_fit(X, X[:, 0])
+    weights, biases = model._resume["state"].slots[3]
+    np.testing.assert_array_equal(weights[0], start[0])
+    np.testing.assert_array_equal(biases[0], start[1])
+    assert not np.array_equal(model.coefs_[0], start[0])

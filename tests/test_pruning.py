@@ -401,3 +401,26 @@ def test_both_points_are_masked_and_frozen(rng, optimizer):
     np.testing.assert_allclose(small.predict(X), model.predict(X), atol=1e-12)
     small.partial_fit(X, y)
     assert all(not w[~mask].any() for w, mask in zip(small.coefs_, small.masks_, strict=True))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_patience_of_an_earlier_fit_does_not_end_gradual_pruning(rng, early_stopping):
+    X, y = data(rng)
+    model = network(max_iter=500, tol=10.0, n_iter_no_change=2)
+    model.set_params(early_stopping=early_stopping).fit(X, y)
+    assert model.status_ == "no_improvement"
+    model.set_params(warm_start=True, pruning=Gradual(0.8, end_epoch=5)).fit(X, y)
+    kept = sum(int(mask.sum()) for mask in model.masks_)
+    assert kept <= 0.21 * sum(mask.size for mask in model.masks_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("gradual", [False, True])
+def test_an_average_is_0_where_a_sum_begins_above_it(rng, gradual):
+    X, y = data(rng)
+    average = st.optimizers.EMA(0.9)
+    model = network(optimizer=st.optimizers.Adagrad(0.05, initial_sum=0.1, average=average))
+    if gradual:
+        assert_masked(model.set_params(pruning=Gradual(0.5, end_epoch=2), max_iter=3).fit(X, y))
+    else:
+        assert_masked(model.set_params(max_iter=3).fit(X, y).prune(0.5).partial_fit(X, y))

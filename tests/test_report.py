@@ -282,6 +282,8 @@ def test_a_crawling_descent_names_the_condition_number(data):
         st.Momentum(0.02, 0.5),
         st.Momentum(0.1, 0.5, nesterov=True),
         st.Momentum(0.1, 0.8, velocity="average"),
+        st.SGD(0.02, l2=0.5),
+        st.Momentum(0.02, 0.5, l2=0.5),
     ],
     ids=repr,
 )
@@ -304,6 +306,60 @@ def test_the_steps_of_auto_are_those_that_it_takes(data):
     foretold = finding(model, "condition").values["steps_with_optimal_momentum"]
     taken = st.LinearRegression(**settings).fit(X, y).n_iter_
     assert taken == pytest.approx(foretold, rel=0.6)  # the double root delays it
+
+
+@pytest.mark.parametrize("max_epochs", [3, 30, 400])
+def test_a_rate_beyond_the_limit_is_named_before_the_loss_is_infinite(data, max_epochs):
+    X, y = data
+    limit = 2 / np.linalg.eigvalsh(linear_hessian(X, True))[-1]
+    model = st.LinearRegression(optimizer=st.SGD(1.1 * limit), max_epochs=max_epochs)
+    message = warning_of(model, X, y)
+    assert model.status_ == "max_epochs"
+    assert f"is 1.1 times the limit 2/L = {limit:.4g}" in message
+    assert "condition number" not in message
+    assert finding(model, "rate").values["limit"] == pytest.approx(limit, rel=1e-9)
+    (measured,) = model.report(X, y).findings
+    assert measured.message == finding(model, "rate").message
+
+
+@pytest.mark.parametrize(("rate", "kind"), [(20.0, "rate"), (0.5, "condition")])
+def test_a_classifier_whose_loss_has_risen_names_the_rate(data, rate, kind):
+    """Not the condition number of where it has ended, where all probabilities may be 0 or 1."""
+    X, y = for_model(st.LogisticRegression(), data)
+    settings = {"standardize": False, "max_epochs": 20, "tol": 1e-12, "alpha": 0.01}
+    model = st.LogisticRegression(optimizer=st.SGD(rate), **settings)
+    warning_of(model, 30 * X if kind == "rate" else X, y)
+    assert (model.history_["loss"][-1] > model.history_["loss"][0]) == (kind == "rate")
+    assert [f.kind for f in model.report().findings] == [kind]
+
+
+@pytest.mark.parametrize("max_epochs", [10_000, 30_000])
+@pytest.mark.parametrize("kind", ["linear", "polynomial"])
+def test_auto_ends_low_whatever_the_condition_number(data, kind, max_epochs):
+    """With the momentum that is optimal for 1e12 the swings of the steepest direction would still be growing."""
+    x = data[0][:, 0]
+    if kind == "linear":
+        X = np.column_stack([x, x + 1e-6 * data[0][:, 1]])
+        model = st.LinearRegression(max_epochs=max_epochs)
+    else:
+        X = np.column_stack([x, x + 1e-3 * data[0][:, 1]])
+        model = st.PolynomialRegression(3, max_epochs=max_epochs)
+    y = np.sin(2 * x)
+    message = warning_of(model, X, y)
+    report = model.report()
+    assert report.condition_number > 1e11
+    assert report.condition_number == pytest.approx(model.report(X, y).condition_number, rel=1e-4)
+    assert f"The condition number is {report.condition_number:.4g}" in message
+    loss = model.history_["loss"]
+    least = np.mean((y - np.polynomial.Polynomial.fit(x, y, 1 if kind == "linear" else 3)(x)) ** 2)
+    assert loss[-1] < least + 0.05 * (loss[0] - least)
+
+
+def test_auto_is_optimal_where_the_steps_are_enough(data):
+    X, y = data[0] * [1.0, 30.0, 1.0], data[1]
+    model = st.LinearRegression(standardize=False).fit(X, y)
+    low, *_, high = np.sqrt(np.linalg.eigvalsh(linear_hessian(X, False)))
+    assert model.report().optimizer.momentum == pytest.approx(((high - low) / (high + low)) ** 2)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
@@ -551,6 +607,19 @@ def test_auto_of_a_polynomial(data):
     assert measured.curvature.largest == pytest.approx(known.curvature.largest, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [st.LinearRegression(alpha=0.1, l1_ratio=0.5), st.PolynomialRegression(alpha=0.1, l1_ratio=1)],
+    ids=lambda model: type(model).__name__,
+)
+def test_auto_with_an_l1_penalty_is_said_to_be_it(data, model):
+    X, y = for_model(model, data)
+    known, measured = quietly(model, X, y).report(), model.report(X, y)
+    assert known.automatic
+    assert known.condition_number == pytest.approx(measured.condition_number, rel=1e-6)
+    assert 'computed by learning_rate="auto"' in str(known)
+
+
 def test_auto_of_a_classifier_is_a_bound(data):
     X, y = for_model(st.LogisticRegression(), data)
     report = st.LogisticRegression().fit(X, y).report()
@@ -669,3 +738,49 @@ def test_html_is_escaped(data):
     page = model.report()._repr_html_()
     assert "->" not in page
     assert "-&gt;" in page
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_targets_that_are_far_from_0_are_named(data, outputs):
+    X, y = data
+    Y = 150 + 70 * y if outputs == 1 else np.stack([y, 150 + 70 * y], axis=1)
+    settings = {"hidden_layer_sizes": (4,), "activation": "tanh", "max_iter": 3, "random_state": 0}
+    model = st.MLPRegressor(**settings)
+    message = warning_of(model, X, Y)
+    far = Y if outputs == 1 else Y[:, 1]
+    values = finding(model, "targets").values
+    assert values["output"] == outputs - 1
+    assert values["mean"] == pytest.approx(far.mean())
+    assert values["deviation"] == pytest.approx(far.std())
+    which = "" if outputs == 1 else " of output 1"
+    assert f"The targets{which} are not scaled: their mean is {far.mean():.4g}" in message
+    assert [f.kind for f in model.report(X, Y).findings] == ["targets"]
+    near = y if outputs == 1 else np.stack([y, -y], axis=1)
+    assert model.report(X, near).findings == ()
+    quiet = quietly(st.MLPRegressor(**settings), X, near)
+    assert quiet.report().findings == ()
+    counts = quietly(st.MLPRegressor("poisson", **settings), X, np.abs(np.round(Y)))
+    assert counts.report().findings == ()
+    labels = quietly(st.MLPClassifier(**settings), X, np.where(y > 0, 500, -500))
+    assert labels.report().findings == ()
+
+
+def test_the_objective_has_all_penalties(data):
+    X, y = data
+    groups = (st.optimizers.Group(layers=0, kind="weights", l2=0.25),)
+    model = st.MLPRegressor(
+        hidden_layer_sizes=(4,),
+        alpha=0.5,
+        group_lasso=0.02,
+        optimizer=st.SGD(0.01, l2=0.125, groups=groups),
+        max_iter=2,
+        random_state=0,
+    )
+    objective = quietly(model, X, y).report().objective
+    assert "+ alpha / B |W|^2 / 2, alpha = 0.5" in objective
+    assert "+ lambda sum over the neurons of |W_j|, lambda = group_lasso = 0.02" in objective
+    assert "+ l2 |W|^2 / 2, l2 = 0.125 of the optimizer" in objective
+    assert "+ l2 |W|^2 / 2, l2 = 0.25 of the optimizer's group 0" in objective
+    plain = quietly(st.LinearRegression(optimizer=st.SGD(0.01, l2=0.125)), X, y).report()
+    assert "+ l2 |w|^2 / 2, l2 = 0.125 of the optimizer" in plain.objective
+    assert "l2" not in quietly(st.LinearRegression(), X, y).report().objective

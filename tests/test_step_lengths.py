@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import optimize
+from sklearn.base import clone
 from tolerances import assert_close
 
 import steepest as st
@@ -524,3 +525,28 @@ def test_a_line_search_needs_more_than_a_gradient(isa, rng):
     model = st.LinearRegression(optimizer=optimizer, alpha=1.0, l1_ratio=0.5)
     with pytest.raises(ValueError, match="l1_ratio must be 0"):
         model.fit(rng.standard_normal((9, 2)), np.arange(9.0))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+@pytest.mark.parametrize("model", [st.LinearRegression(), st.PolynomialRegression(1)], ids=repr)
+def test_the_minimum_that_polyak_steps_go_to_is_in_the_datas_units(isa, rng, model, loss):
+    X = rng.standard_normal((60, 1))
+    y = 100.0 * (X[:, 0] + 0.5 * rng.standard_normal(60))
+    steps = {"max_epochs": 2000, "tol": 0.0}
+    best = clone(model).set_params(loss=loss, optimizer=st.Adam(0.01), **steps).fit(X, y)
+    polyak = st.PolyakStep(f_min=min(best.loss_curve_))
+    ours = clone(model).set_params(loss=loss, optimizer=polyak, **steps).fit(X, y)
+    assert ours.loss_curve_[0] > 1.5 * polyak.f_min
+    assert min(ours.loss_curve_) == pytest.approx(polyak.f_min, rel=1e-2)
+
+
+def test_barzilai_borwein_begins_anew_where_something_else_is_trained(isa, rng):
+    X = rng.standard_normal((30, 4))
+    model = st.MLPRegressor(optimizer=st.BarzilaiBorwein(0.01), batch_size=30, freeze=[0])
+    model.set_params(hidden_layer_sizes=(5,), random_state=0, shuffle=False)
+    model.partial_fit(X, X[:, 0], epochs=3).partial_fit(X, X[:, 0])
+    assert model.history_["learning_rate"][3] != 0.01
+    model.set_params(freeze=()).partial_fit(X, X[:, 0], epochs=2)
+    assert model.history_["learning_rate"][4] == 0.01
+    assert model.history_["learning_rate"][5] != 0.01

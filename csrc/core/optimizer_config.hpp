@@ -90,7 +90,7 @@ struct OptimizerConfig {
     // Whether a slot is, before the first step, what the parameters are.
     bool begins_at_parameters(int slot) const {
         const int copies = reports_last_slot() + is_schedule_free();
-        return slot >= slots() - copies;
+        return slot >= slots() - copies || (kind == Kind::prodigy && slot == 3);
     }
     int rule_slots() const {
         switch (kind) {

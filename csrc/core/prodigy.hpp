@@ -39,16 +39,12 @@ struct ProdigyMove {
 };
 
 // One step. `scalars`: d, the largest estimate so far, and the weighted numerator of the next; all 0 before
-// the first step.
+// the first step. The last slot is where the descent began.
 template <class T>
 void prodigy_step(const OptimizerConfig& c, double rate, const Corrections& t, const Pieces<T>& pieces,
                   double* scalars) {
     double &d = scalars[0], &d_max = scalars[1], &numerator = scalars[2];
-    if (d == 0) {
-        d = d_max = c.initial_d;
-        for (const auto& piece : pieces)
-            std::memcpy(piece.slots[3], piece.x, static_cast<std::size_t>(piece.n) * sizeof(T));
-    }
+    if (d == 0) d = d_max = c.initial_d;
     if (rate == 0) return;
     const double correction = c.bias_correction ? __builtin_sqrt(t.second) / t.first : 1.0;
     const double step = d * rate * correction, unit = d / c.initial_d, before = d;

@@ -34,8 +34,8 @@ void step_pieces(const OptimizerConfig& config, double rate, const Corrections& 
         OptimizerStep<T>(config, rate, corrections, x, slots)(0, n, g, weights, l1);
 }
 
-// The search along an optimizer's step for the rate 1. One that doesn't go down begins anew, with the
-// gradient alone. Where nothing is found, the parameters and the slots are as they were.
+// The search along an optimizer's step for the rate 1. Where that leads to no lower point, momentum begins
+// anew, with the gradient alone. Where nothing is found, the parameters and the slots are as they were.
 template <class T>
 class Searcher {
   public:
@@ -56,15 +56,6 @@ class Searcher {
         for_slots(config, pieces, x, size,
                   [](T* slot, T* kept, std::size_t n) { std::memcpy(kept, slot, n); });
         const T* p = direction_.data();
-        set_direction(config, corrections, pieces, x, bytes);
-        double slope = dot(gradient, p, size);
-        if (!(slope < 0)) {
-            for (const auto& piece : pieces)
-                for (int s = 0; s < config.slots(); ++s)
-                    std::memset(piece.slots[s], 0, static_cast<std::size_t>(piece.n) * sizeof(T));
-            set_direction(config, corrections, pieces, x, bytes);
-            slope = dot(gradient, p, size);
-        }
         double found_loss = loss;
         auto phi = [&](double length) {
             const T a = static_cast<T>(length);
@@ -73,11 +64,21 @@ class Searcher {
             const bool finite = found_loss - found_loss == 0;  // otherwise, also at -inf, that is too far
             return Trial{finite ? found_loss : __builtin_inf(), dot(gradient_.data(), p, size)};
         };
-        double length = 0;
-        if (slope < 0 && config.length == OptimizerConfig::Length::armijo)
-            length = armijo_search(config.line_search, {loss, slope}, first, phi);
-        else if (slope < 0)
-            length = WolfeSearch(config.line_search, {loss, slope}, phi)(first);
+        auto search = [&] {
+            set_direction(config, corrections, pieces, x, bytes);
+            const Trial origin{loss, dot(gradient, p, size)};
+            if (!(origin.slope < 0)) return 0.0;
+            if (config.length == OptimizerConfig::Length::armijo)
+                return armijo_search(config.line_search, origin, first, phi);
+            return WolfeSearch(config.line_search, origin, phi)(first);
+        };
+        double length = search();
+        if (!(length > 0) && config.slots() > 0) {
+            for (const auto& piece : pieces)
+                for (int s = 0; s < config.slots(); ++s)
+                    std::memset(piece.slots[s], 0, static_cast<std::size_t>(piece.n) * sizeof(T));
+            length = search();
+        }
         if (!(length > 0) || !(found_loss - found_loss == 0)) {
             std::memcpy(x, start_.data(), bytes);
             for_slots(config, pieces, x, size,

@@ -1,7 +1,8 @@
 """Gradient descent at the speed of the machine.
 
-Linear, polynomial and feed-forward ReLU models, trained from NumPy arrays with the whole loop in compiled code.
-Importing the package loads neither scikit-learn nor matplotlib; what needs them loads them on first use.
+Linear, polynomial, logistic and feed-forward models, trained from NumPy arrays with the whole loop in compiled
+code, and the minimisation of any function by the same optimizers. Importing the package loads neither scikit-learn
+nor matplotlib; what needs them loads them on first use.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
         RAdam,
         RMSprop,
         Rprop,
+        ScheduleFreeAdamW,
+        ScheduleFreeSGD,
     )
 
 __all__ = [

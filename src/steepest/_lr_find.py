@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steepest._validate import check_choice, check_integer, check_number
-from steepest.optimizers import SGD, Momentum, Optimizer
+from steepest.optimizers import SGD, Momentum, Optimizer, PolyakStep, Prodigy, Rprop
 from steepest.schedules import Table
 from steepest.stopping import MaxSteps, StopRule
 
@@ -142,7 +142,8 @@ def lr_find(
         What takes the steps; its learning rate is not used, nor is an average of its iterates, and ``Momentum`` of
         the velocity "gradient" is tested in the form "step", which is the same while the rate is constant and does
         not multiply old steps by new rates. By default the model's ``optimizer``; else that of the ``solver`` of a
-        network, and plain gradient descent for the other models, whose ``learning_rate`` it is.
+        network, and plain gradient descent for the other models, whose ``learning_rate`` it is. Not one that finds
+        the length of its steps itself: ``Prodigy``, ``PolyakStep``, ``BarzilaiBorwein``, ``Rprop``, a line search.
     smoothing : float in [0, 1), optional
         :math:`\beta`. By default 0.9 with mini-batches, and 0 with all rows in a batch, where there is no noise.
     divergence : float, default 4
@@ -271,7 +272,8 @@ class _EachStep(StopRule):
 
 def _optimizer(model: Any, given: Any) -> Optimizer:
     """Return the optimizer to test."""
-    from steepest.estimators.convex import ConvexModel  # which brings scikit-learn
+    from steepest.estimators.base import check_optimizer  # which brings scikit-learn
+    from steepest.estimators.convex import ConvexModel
     from steepest.estimators.mlp_base import MultiLayerPerceptron
 
     if not isinstance(model, (ConvexModel, MultiLayerPerceptron)):
@@ -279,11 +281,9 @@ def _optimizer(model: Any, given: Any) -> Optimizer:
             "model must be one of steepest's estimators, such as steepest.MLPRegressor(), "
             f"but is {model!r}"
         )
-    if given is not None and not isinstance(given, Optimizer):
-        raise TypeError(
-            f"optimizer must be one of steepest's, such as steepest.Adam(1e-3), but is {given!r}"
-        )
-    optimizer = given or model.optimizer
+    optimizer = model.optimizer if given is None else given
+    if optimizer is not None:
+        check_optimizer(optimizer)
     if optimizer is None and isinstance(model, MultiLayerPerceptron):
         if model._solver() == "lbfgs":
             raise ValueError(
@@ -292,11 +292,13 @@ def _optimizer(model: Any, given: Any) -> Optimizer:
         optimizer = model._optimizer()
     if optimizer is None:
         optimizer = SGD(1.0)
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"model: its optimizer must be one of steepest's, but is {optimizer!r}")
-    if getattr(optimizer, "finds_rate", False):
+    assert isinstance(optimizer, Optimizer)
+    kind = type(optimizer).__name__
+    if getattr(optimizer, "line_search", None) is not None:
+        kind += " with line_search"
+    if optimizer.finds_rate or isinstance(optimizer, (PolyakStep, Prodigy, Rprop)):
         raise ValueError(
-            f"optimizer: {type(optimizer).__name__} finds the length of its steps itself: there is no rate to test"
+            f"optimizer: {kind} finds the length of its steps itself: there is no rate to test"
         )
     return optimizer
 

@@ -41,7 +41,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : {"rate", "condition", "features", "offset", "dead_units"}
+    kind : {"rate", "condition", "features", "offset", "targets", "dead_units"}
         What it is about.
     message : str
         A sentence with the numbers, and what helps.
@@ -95,7 +95,8 @@ class Problem:
     where the loss's curvature has no bound. ``multiply_adds`` is what that takes. power: returns the largest
     curvature by power iteration, on some of the rows if they are given. local: returns the gradient as a function,
     and the point where the descent ended; for what is no quadratic. ``automatic``: the optimizer is the one that
-    ``learning_rate="auto"`` computes from the curvatures.
+    ``learning_rate="auto"`` computes from the curvatures; the least and the largest, if it has measured them, are
+    ``curvatures``.
     """
 
     estimator: Any
@@ -110,6 +111,7 @@ class Problem:
     tol: float = 0.0
     power: Callable[[Array | None], float] | None = None
     local: Callable[[], tuple[Any, Array]] | None = None
+    curvatures: tuple[float, float] | None = None
 
     def steps_of(self, result: dict[str, Any]) -> int:
         """Return how many steps the descent has taken."""
@@ -278,8 +280,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
         "n_rows": problem.X.shape[0],
         "n_steps": problem.steps_of(result),
         "automatic": problem.automatic,
-        "is_quadratic": problem.is_quadratic,
-        "curvature": None,
+        "curvature": curvature_of_auto(problem),
         "findings": (),
     }
     estimator._ending = ending
@@ -291,7 +292,7 @@ def keep_ending(estimator: Any, result: dict[str, Any]) -> str:
     with np.errstate(all="ignore"):
         findings, curvature = explained(problem, result)
     ending["findings"] = tuple(findings)
-    ending["curvature"] = curvature
+    ending["curvature"] = curvature or ending["curvature"]
     return "".join(f" {finding}" for finding in findings)
 
 
@@ -309,11 +310,12 @@ def explained(
     rates = history.get("learning_rate", ())
     norms = history.get("gradient_norm", ())
     rate = float(rates[-1]) if len(rates) else getattr(problem.optimizer, "learning_rate", math.nan)
-    if diverged:
+    losses = history.get("loss", ())
+    if diverged or not is_network or rises(losses):
         curvature = curvature_of_auto(problem) or problem.curvature(budget)
+    if diverged or is_too_fast(problem, curvature, rate, losses):
         findings.append(about_rate(problem, curvature, rate))
     elif not is_network:
-        curvature = curvature_of_auto(problem) or problem.curvature(budget)
         norm = float(norms[-1]) if len(norms) else math.nan
         here = curvature
         if isinstance(problem, Problem) and not problem.is_quadratic:
@@ -322,6 +324,8 @@ def explained(
     if is_network or not getattr(problem.estimator, "standardize", True):
         most = ROWS_AFTER_DIVERGENCE if diverged else FEW_ROWS
         findings += about_features(problem.estimator, problem.X, is_network, most)
+    if isinstance(problem, NetworkProblem):
+        findings.append(about_targets(problem.estimator, problem.data.y, FEW_ROWS))
     if is_network and not diverged:
         findings.append(about_dead_units(problem.estimator, problem.X, FEW_ROWS))
     return [finding for finding in findings if finding is not None], curvature
@@ -356,19 +360,19 @@ def problem_on(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Problem
     return problem
 
 
-def curvature_of_auto(problem: Any) -> Curvature | None:
-    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not.
-
-    ``problem`` has the optimizer, and whether it is automatic and the objective quadratic.
-    """
+def curvature_of_auto(problem: Problem | NetworkProblem) -> Curvature | None:
+    """Return the curvatures from which "auto" has computed the rate and the momentum; None if it has not."""
     optimizer = problem.optimizer
-    if not problem.automatic or not isinstance(optimizer, Momentum):
+    if isinstance(problem, NetworkProblem) or not (
+        problem.automatic and isinstance(optimizer, Momentum)
+    ):
         return None
     if optimizer.nesterov:
         source = 'the bound for learning_rate="auto"'
         return Curvature(1.0 / optimizer.learning_rate, None, source, False)
-    root, momentum = math.sqrt(optimizer.learning_rate), math.sqrt(optimizer.momentum)
-    largest, least = ((1 + momentum) / root) ** 2, ((1 - momentum) / root) ** 2
+    if problem.curvatures is None:
+        return None
+    least, largest = problem.curvatures
     source = 'the largest curvature, measured for learning_rate="auto"'
     return Curvature(largest, least, source, problem.is_quadratic)
 
@@ -414,7 +418,10 @@ def about(number: float) -> str:
 
 
 def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
-    """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown."""
+    """Return by how much a step multiplies an error of this curvature, in the long run; None if unknown.
+
+    The curvature is that of the model's objective, to which the optimizer's own l2 comes.
+    """
     if stable_rate(optimizer, curvature) is None or getattr(optimizer, "average", None) is not None:
         return None
     scale = 1.0
@@ -422,6 +429,7 @@ def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
         scale = 1.0 - optimizer.dampening
         scale *= 1.0 - optimizer.momentum if optimizer.velocity == "average" else 1.0
     beta = optimizer.momentum if type(optimizer) is Momentum else 0.0
+    curvature += optimizer.l2 + (optimizer.weight_decay if type(optimizer) is SGD else 0.0)
     kept = 1.0 - rate * scale * curvature
     if type(optimizer) is Momentum and optimizer.nesterov:
         trace, determinant = (1.0 + beta) * kept, beta * kept
@@ -429,6 +437,21 @@ def shrinkage(optimizer: Any, rate: float, curvature: float) -> float | None:
         trace, determinant = beta + kept, beta
     root = np.sqrt(complex(trace**2 - 4.0 * determinant))
     return float(max(abs(trace + root), abs(trace - root)) / 2.0)
+
+
+def rises(losses: Any) -> bool:
+    """Whether a descent has ended above its start."""
+    return len(losses) > 0 and bool(losses[-1] > losses[0])
+
+
+def is_too_fast(
+    problem: Problem | NetworkProblem, curvature: Curvature | None, rate: float, losses: Any
+) -> bool:
+    """Whether the rate is beyond the limit and, where that is a bound or that of one point, the loss has risen."""
+    if curvature is None or not (curvature.is_quadratic or rises(losses)):
+        return False
+    limit = stable_rate(problem.optimizer, curvature.largest)
+    return limit is not None and rate > limit * (1 + 1e-6)  # which optimal momentum comes near
 
 
 def about_rate(
@@ -514,7 +537,7 @@ def _remedy(problem: Any, kappa: float, values: dict[str, Any]) -> str:
         values["condition_number_standardised"] = largest / least
         return f" standardize=True makes it {largest / least:.4g}."
     if getattr(estimator, "basis", "orthonormal") != "orthonormal":
-        return ' In basis="orthonormal" it is 1, without a penalty.'
+        return ' In basis="orthonormal", if X tells all terms apart, it is 1, without a penalty.'
     if kappa > HIGH_CONDITION and hasattr(estimator, "standardize"):
         return " The features are nearly dependent: a penalty (alpha) lifts the smallest curvature."
     return ""
@@ -558,6 +581,28 @@ def about_features(
         values = {"column": far, "mean": float(mean[far]), "deviation": float(deviation[far])}
         findings.append(Finding("offset", text, values))
     return findings
+
+
+def about_targets(estimator: Any, y: Array, most: int | None = None) -> Finding | None:
+    """Say whether a network's targets, (n, K), are far from 0, where outputs begin; on at most so many rows."""
+    if hasattr(estimator, "classes_") or estimator.out_activation_ != "identity":
+        return None
+    rows = len(y)
+    y = y if most is None else y[evenly_spaced(rows, most)]
+    squares = np.square(y, dtype=np.float64).mean(axis=0)
+    k = int(np.argmax(squares))
+    if not squares[k] > SPREAD**2:
+        return None
+    mean, deviation = (float(f(y[:, k], dtype=np.float64)) for f in (np.mean, np.std))
+    where = f" of output {k}" if len(squares) > 1 else ""
+    seen = "" if len(y) == rows else f" on {len(y)} of the {rows} rows"
+    text = (
+        f"The targets{where} are not scaled: their mean is {mean:.4g} and standard deviation "
+        f"{deviation:.3g}{seen}, while outputs begin near 0; sklearn.compose.TransformedTargetRegressor with a "
+        "StandardScaler makes these 0 and 1."
+    )
+    values = {"output": k, "mean": mean, "deviation": deviation}
+    return Finding("targets", text, values)
 
 
 def about_dead_units(estimator: Any, X: Inputs, most: int | None = None) -> Finding | None:

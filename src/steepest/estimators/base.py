@@ -37,7 +37,7 @@ from steepest.estimators.sparse import (
     core_inputs,
     sparse_rows,
 )
-from steepest.optimizers import Optimizer
+from steepest.optimizers import LBFGS, Optimizer
 from steepest.schedules import ScheduleLike
 from steepest.stopping import MESSAGES, StopRule, combined_config
 
@@ -267,6 +267,19 @@ class ShuffleStream:
             self._random_state.set_state({**self._state, "state": words})
 
 
+def check_optimizer(optimizer: Any) -> None:
+    """Raise unless it can train an estimator."""
+    if isinstance(optimizer, LBFGS):
+        raise TypeError(
+            "optimizer: LBFGS is one of minimize alone; here networks have solver='lbfgs', and linear, polynomial "
+            "and logistic models learning_rate='auto'"
+        )
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer must be one of steepest's, such as steepest.Adam(1e-3), but is {optimizer!r}"
+        )
+
+
 def descent_config(
     optimizer: Optimizer,
     schedule: ScheduleLike | None,
@@ -278,10 +291,7 @@ def descent_config(
     **settings: Any,
 ) -> dict[str, Any]:
     """Return the whole configuration of a descent; `with_schedules` makes of it what the core reads."""
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer must be one of steepest's, such as steepest.Adam(1e-3), but is {optimizer!r}"
-        )
+    check_optimizer(optimizer)
     config: dict[str, Any] = {
         "optimizer": optimizer.config(),
         **combined_config(stop, defaults),

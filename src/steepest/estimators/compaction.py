@@ -146,19 +146,8 @@ def _shrunk(estimator: Any, weights: list[Array], biases: list[Array], kept: lis
         and _fits(resume["state"], (weights, biases))
     ):
         state = resume["state"]
-        slots, stepped = (
-            pairs and [(of_weights(w), of_biases(b)) for w, b in pairs]
-            for pairs in (state.slots, state.stepped and [state.stepped])
-        )
-        if stepped:  # what is reported is the last slot as well
-            slots[-1] = (small.coefs_, small.intercepts_)
-        state = replace(
-            state,
-            weights=small.coefs_,
-            biases=small.intercepts_,
-            slots=slots,
-            stepped=stepped and stepped[0],
-        )
+        slots = state.slots and [(of_weights(w), of_biases(b)) for w, b in state.slots]
+        state = replace(state, weights=small.coefs_, biases=small.intercepts_, slots=slots)
         small._resume = {**resume, "state": state}
     return small
 

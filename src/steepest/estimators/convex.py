@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from steepest.estimators.penalties import elastic_net
 from steepest.estimators.report import Reports
 from steepest.estimators.sparse import Inputs
 from steepest.estimators.whole_gradient import accumulated, check_whole_gradient
-from steepest.optimizers import Optimizer
+from steepest.optimizers import Optimizer, PolyakStep
 from steepest.schedules import ScheduleLike
 from steepest.stopping import StopRule, combined_config
 
@@ -200,6 +201,23 @@ def moments_descent(
         on_record,
     )
     return result
+
+
+def in_units(optimizer: Any, unit: float, degree: int) -> Any:
+    """Return the optimizer for targets in some unit, in which a loss is unit**degree times smaller.
+
+    What it says of the objective is said of that in the data's own units: an l2, its own or of a group, and the
+    minimum that Polyak's step goes to.
+    """
+    if isinstance(optimizer, PolyakStep):
+        with np.errstate(all="ignore"):
+            f_min = np.float64(optimizer.f_min) / np.float64(unit) ** degree
+        return replace(optimizer, f_min=float(np.nan_to_num(f_min)))
+    factor = float(unit) ** (2 - degree)
+    if factor == 1 or not isinstance(optimizer, Optimizer) or not optimizer.has_l2:
+        return optimizer
+    groups = [g if g.l2 is None else replace(g, l2=g.l2 * factor) for g in optimizer.groups]
+    return replace(optimizer, l2=optimizer.l2 * factor, groups=tuple(groups))
 
 
 def is_below_float64(tol: float, X: Inputs) -> bool:

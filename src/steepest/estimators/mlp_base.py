@@ -28,6 +28,7 @@ from steepest.estimators.base import (
     ShuffleStream,
     about_validation_data,
     check_inputs,
+    check_optimizer,
     check_threads,
     check_weights,
     continued,
@@ -43,7 +44,7 @@ from steepest.estimators.base import (
 from steepest.estimators.callbacks import CallbackSupport, Hook, Watch, watched
 from steepest.estimators.compaction import Compaction
 from steepest.estimators.conversion import NetworkConversion
-from steepest.estimators.freezing import frozen_layers
+from steepest.estimators.freezing import Frozen, frozen_layers
 from steepest.estimators.given_layers import as_plain, given_layers
 from steepest.estimators.held_out import hold_out
 from steepest.estimators.hidden_layers import dropout_rates, initial_state
@@ -264,11 +265,8 @@ class MultiLayerPerceptron(
         return self.solver if self.optimizer is None else "optimizer"
 
     def _check_parameters(self) -> None:
-        if self.optimizer is not None and not isinstance(self.optimizer, Optimizer):
-            raise TypeError(
-                "optimizer must be one of steepest's, such as steepest.Adam(1e-3), "
-                f"but is {self.optimizer!r}"
-            )
+        if self.optimizer is not None:
+            check_optimizer(self.optimizer)
         widths = self._widths()
         for width in widths:
             check_integer("hidden_layer_sizes", width, low=1)
@@ -333,11 +331,14 @@ class MultiLayerPerceptron(
         """Return the entries of the model for what holds layers and neurons."""
         layers = len(self._widths()) + 1
         held = {
-            "frozen": frozen_layers(self.freeze, layers),
+            "frozen": self._frozen(),
             "group_lasso": neuron_strengths("group_lasso", self.group_lasso, layers, 0.0),
             "max_norm": neuron_strengths("max_norm", self.max_norm, layers, math.inf),
         }
         return {name: value for name, value in held.items() if value is not None}
+
+    def _frozen(self) -> Frozen | None:
+        return frozen_layers(self.freeze, len(self._widths()) + 1)
 
     def _penalties(self) -> tuple[Strength, Strength]:
         return layer_penalties(self.alpha, self.l1_ratio, len(self._widths()) + 1)
@@ -505,7 +506,7 @@ class MultiLayerPerceptron(
             getattr(self, "t_", 0) if keep else 0,
         )
         if keep and (config["monitor"] == "loss" or not given):
-            config |= self._patience()
+            config |= self._patience(state)
         before = getattr(self, "t_", 0) if keep else 0
 
         def attributes_at(parameters: Any, epochs: int) -> dict[str, Any]:
@@ -567,8 +568,13 @@ class MultiLayerPerceptron(
         seed, step = masks or (random_seed(check_random_state(random_state)), 0)
         return {"dropout": rates, "dropout_seed": seed, "dropout_step": step}
 
-    def _patience(self) -> dict[str, Any]:
-        """Return the entries of the configuration with which patience goes on from the last call."""
+    def _patience(self, state: NetworkState) -> dict[str, Any]:
+        """Return the entries of the configuration with which patience goes on from the last call.
+
+        Not while a schedule of pruning is under way: what was best before its end counts no more.
+        """
+        if self.pruning is not None and state.n_epochs < self.pruning.end_epoch:
+            return {}
         resume = getattr(self, "_resume", None)
         if resume is None or resume["early_stopping"] != self.early_stopping:
             return {}
@@ -583,6 +589,7 @@ class MultiLayerPerceptron(
             "state": state,
             "early_stopping": self.early_stopping,
             "optimizer": optimizer,
+            "frozen": self._frozen(),
             **{key: result[key] for key in ("best", "stale", *RATE_STATE)},
         }
 

@@ -24,7 +24,7 @@ from steepest.estimators.given_layers import as_plain, given_layers, layers_dtyp
 from steepest.estimators.parameters import invalid_parameters
 from steepest.estimators.progress import Progress
 from steepest.estimators.sparse import Inputs
-from steepest.optimizers import Optimizer
+from steepest.optimizers import BarzilaiBorwein, Optimizer
 from steepest.stopping import rules_of
 
 # What of the learning rate a descent that goes on begins with.
@@ -70,7 +70,7 @@ class PartialFit:
                 at_once = 1 if rules_of(self.stop) else left
                 samples = 0 if first else self.t_
                 config = self._config(optimizer, state, inputs.shape[0], None, at_once, samples)
-                config |= self._patience() | rate | {"shuffle_anew": True}  # as in each call
+                config |= self._patience(state) | rate | {"shuffle_anew": True}  # as in each call
                 result: dict[str, Any] = self._descend(
                     state, training, None, config, hook, random_state, one_stream
                 )
@@ -116,5 +116,9 @@ class PartialFit:
         if resume is not None and resume["optimizer"] == optimizer:
             state = resumed(resume["state"], layers, X.dtype)
             if state is not None:
-                return state, {key: resume[key] for key in RATE_STATE if key in resume}
+                rate = {key: resume[key] for key in RATE_STATE if key in resume}
+                # The last point and gradient are of what was trained then.
+                if isinstance(optimizer, BarzilaiBorwein) and resume["frozen"] != self._frozen():
+                    del rate["scalars"]
+                return state, rate
         return NetworkState(*as_plain(layers, X.dtype)), {}

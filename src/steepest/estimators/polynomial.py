@@ -47,6 +47,7 @@ from steepest.estimators.conversion import PolynomialConversion
 from steepest.estimators.convex import (
     ConvexModel,
     gradient_tolerance,
+    in_units,
     is_below_float64,
     moments_descent,
     refine,
@@ -65,6 +66,7 @@ from steepest.estimators.polynomial_fit import (
 from steepest.estimators.polynomial_products import ProductPoints, ProductUnits
 from steepest.estimators.quadratic import (
     MOST_FEATURES,
+    Curvatures,
     default_optimizer,
     is_automatic,
     largest_curvature,
@@ -386,12 +388,14 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if (automatic and not many) or by_moments:
             moments = data.moments(units, n_threads)
             by_moments &= moments.finite()
-        optimizer = self.optimizer
+        optimizer = in_units(self.optimizer, y_scale, loss.degree)
+        curvatures = Curvatures(lambda: moments_hessian(moments, l2))
         if automatic and many:
             optimizer = optimizer_by_power(loss, data.rows(units), (l1, l2), one_pass)
         elif optimizer is None:
             optimizer = self._default_optimizer(
-                loss, moments, units.n_terms, outputs, y_size / y_scale, (l1, l2), full, one_pass
+                *(loss, moments, curvatures, units.n_terms, outputs, y_size / y_scale),
+                *((l1, l2), full, one_pass),
             )
         config = self._descent_config(optimizer, columns, validated=held_out is not None)
         if automatic and loss.curvature is None and not one_pass:
@@ -438,8 +442,9 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
             theta.shape[1],
             0.0 if moments is not None else 4.0 * rows * units.measuring(outputs),
             is_quadratic=least_squares,
-            automatic=automatic and not l1,
+            automatic=automatic,
             tol=config.get("gradient_tolerance", 0.0),
+            curvatures=curvatures.known,
         )
         self.__dict__.update(attributes_at(theta, result["n_epochs"]))
         self._record(result, loss_scale, best_restored=config["restore_best"])
@@ -449,6 +454,7 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         self,
         loss: RegressionLoss,
         moments: Any,
+        curvatures: Curvatures,
         n_terms: int,
         outputs: int,
         y_size: float,
@@ -465,11 +471,12 @@ class PolynomialRegression(MultiOutputMixin, PolynomialConversion, RegressorMixi
         if isinstance(loss, SquaredError) or not is_automatic(self.learning_rate):
             return default_optimizer(
                 self.learning_rate,
-                lambda: moments_hessian(moments, l2),
+                curvatures,
                 lambda: trace(l2),
                 full,
                 one_pass,
                 l1=l1,
+                most_steps=self._most_steps(),
             )
 
         def size() -> float:

@@ -16,6 +16,7 @@ from steepest.optimizers import SGD, Momentum, Optimizer
 MOST_CONDITION_WITH_L1 = 1e4
 MOST_FEATURES = 4096  # of which the Hessian, (features, features) in double-double, is measured
 POWER_STEPS = 32
+LEAST_LIMIT = 10_000.0  # of steps, for which momentum is made: the default max_epochs
 
 
 def moments_are_faster(
@@ -50,6 +51,20 @@ def curvature_range(hessian: Array) -> tuple[float, float]:
     cutoff = len(hessian) * float(np.finfo(np.float64).eps)
     low, high = _native.core.curvature_range(hessian, cutoff)
     return (low, high) if high > 0 else (1.0, 1.0)
+
+
+class Curvatures:
+    """The smallest and largest positive eigenvalue of a Hessian (p, p), measured once, when they are asked for."""
+
+    def __init__(self, hessian: Callable[[], Array]) -> None:
+        self._hessian = hessian
+        self.known: tuple[float, float] | None = None
+
+    def __call__(self) -> tuple[float, float]:
+        """Return the two."""
+        if self.known is None:
+            self.known = curvature_range(self._hessian())
+        return self.known
 
 
 def largest_curvature(X: Inputs, weights: Array | None, intercept: bool) -> float:
@@ -106,18 +121,22 @@ def nesterov(curvature: float, l1: float = 0.0) -> Optimizer:
 
 def default_optimizer(
     learning_rate: Any,
-    hessian: Callable[[], Array],
+    curvatures: Curvatures,
     trace: Callable[[], float],
     full_batch: bool,
     one_pass: bool = False,
     l1: float = 0.0,
+    *,
+    most_steps: float = math.inf,
 ) -> Optimizer:
-    r"""Return the optimizer that ``learning_rate`` asks for, on a quadratic with this Hessian (p, p).
+    r"""Return the optimizer that ``learning_rate`` asks for, on a quadratic of these curvatures.
 
     ``"auto"`` with a full batch: heavy-ball momentum at the rate and momentum that are optimal for curvatures
     between :math:`\mu` and L, :math:`\eta = 4/(\sqrt L + \sqrt\mu)^2` and :math:`\beta = ((\sqrt L -
     \sqrt\mu)/(\sqrt L + \sqrt\mu))^2` (Polyak 1964). ``"auto"`` with mini-batches: half the inverse trace, which
     is stable for a batch of any typical rows. For a single pass, where no momentum gathers, the rate is 1/L.
+
+    A condition number beyond what ``most_steps`` can bring down, :func:`most_condition`, is not minded.
 
     With an L1 penalty the same, but no more than 1e4 between the curvatures is minded: the weights that it leaves
     differ less than all, and until they are found, momentum near 1 only waits.
@@ -127,14 +146,32 @@ def default_optimizer(
     if not full_batch:
         sum_of_curvatures = trace()
         return SGD(0.5 / sum_of_curvatures if sum_of_curvatures > 0 else 1.0)
-    least, largest = curvature_range(hessian())
+    least, largest = curvatures()
     if one_pass:
         return SGD(1.0 / largest)
     if l1 > 0:
         least = max(least, largest / MOST_CONDITION_WITH_L1)
+    least = max(least, largest / most_condition(most_steps))
     low, high = math.sqrt(least), math.sqrt(largest)
     ratio = (high - low) / (high + low)
     return Momentum(4.0 / (high + low) ** 2, momentum=min(ratio**2, 1 - 1e-9))
+
+
+def most_condition(steps: float) -> float:
+    r"""Return the condition number beyond which optimal momentum ends worse than it began, in so many steps n.
+
+    At the optimal rate and momentum for a condition number :math:`\kappa` an error along the steepest direction is
+    multiplied, in n steps, by :math:`(1 + 2n) \beta^{n/2}` or so, up to rounding :math:`2n e^{-2n/\sqrt\kappa}`: it
+    swings up to some :math:`\sqrt\kappa` times what it was before it decays. At the :math:`\kappa` returned here a
+    hundredth is left of it after n steps. With less momentum than is optimal for the least curvature, directions
+    that would not have arrived anyway stay a little further behind, and the others arrive.
+
+    Fewer steps than the default limit count as that, so that a shorter descent is the beginning of a longer one.
+    """
+    if math.isinf(steps):
+        return math.inf
+    steps = max(steps, LEAST_LIMIT)
+    return float((2.0 * steps / math.log(200.0 * steps)) ** 2)
 
 
 def is_automatic(learning_rate: Any) -> bool:

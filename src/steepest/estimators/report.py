@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field, fields, replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,10 @@ from steepest.estimators.advice import (
     about_dead_units,
     about_features,
     about_rate,
-    curvature_of_auto,
+    about_targets,
     dead_units,
     hidden_activations,
+    is_too_fast,
     limit_in_words,
     problem_on,
     stable_rate,
@@ -294,7 +294,7 @@ class _Measured:
             dtype=str(np.result_type(*[np.asarray(p).dtype for p in parameters[:1]])),
             status=status,
             message=None if status is None else MESSAGES[status],
-            objective=objective_of(model),
+            objective=objective_of(model, optimizer),
             loss=_column(self.history, "loss", min),
             validation_loss=_column(self.history, "validation_loss", min),
             validation_score=_column(self.history, "validation_score", max),
@@ -361,10 +361,8 @@ class _Measured:
 
     def curvature(self) -> Curvature | None:
         if self.y is None:
-            if not self.ending:
-                return None
-            known: Curvature | None = self.ending["curvature"]
-            return known or curvature_of_auto(SimpleNamespace(**self.ending))
+            known: Curvature | None = self.ending.get("curvature")
+            return known
         return None if self.problem is None else self.problem.curvature()
 
     def _convex(self) -> Problem | None:
@@ -401,6 +399,11 @@ class _Measured:
                 dead = about_dead_units(self.model, self.inputs)
                 if dead is not None:
                     found["dead_units"] = dead
+        if isinstance(self.problem, NetworkProblem):
+            found.pop("targets", None)
+            targets = about_targets(self.model, self.problem.data.y)
+            if targets is not None:
+                found["targets"] = targets
         if self.ending and curvature is not None and self.problem is not None:
             self._about_the_end(found, curvature)
         return list(found.values())
@@ -411,9 +414,13 @@ class _Measured:
         finding, status = None, getattr(self.model, "status_", None)
         if rate is None or self.problem is None:
             return
-        if status == "diverged":
+        is_limited = status in ("max_epochs", "max_steps", "max_seconds")
+        losses = self.history.get("loss", ())
+        if status == "diverged" or (
+            is_limited and is_too_fast(self.problem, curvature, rate, losses)
+        ):
             finding = about_rate(self.problem, curvature, rate)
-        elif status in ("max_epochs", "max_steps", "max_seconds"):
+        elif is_limited:
             finding = about_condition(self.problem, curvature, rate, norm or 0.0)
         if finding is not None:
             found[finding.kind] = finding
@@ -469,8 +476,11 @@ def _last(history: dict[str, Array], name: str) -> float | None:
 # ---------------------------------------------------------------- the objective in words
 
 
-def objective_of(model: Any) -> str:
-    """Return what the model's fit differentiates and reports, in words and with its numbers."""
+def objective_of(model: Any, optimizer: Any = None) -> str:
+    """Return what the model's fit differentiates and reports, in words and with its numbers.
+
+    With the penalties of the optimizer itself, if that is known.
+    """
     if hasattr(model, "coefs_"):
         text = f"sum over the batch and the outputs of {_loss_of_network(model)}, divided by the rows B"
         strength = "alpha / B"
@@ -480,6 +490,12 @@ def objective_of(model: Any) -> str:
         text = f"{over} of {_loss_in_words(model.loss)}"
         strength, norm = "alpha", "|w|"
     text += _penalty_in_words(model, strength, norm)
+    if np.any(getattr(model, "group_lasso", 0.0)):
+        text += (
+            f" + lambda sum over the neurons of |W_j|, lambda = group_lasso = {model.group_lasso}"
+        )
+    for name, l2 in l2_of(optimizer):
+        text += f" + l2 {norm}^2 / 2, l2 = {l2:.6g} of the optimizer{name}"
     if getattr(model, "standardize", False):
         text += "; in features of mean 0 and variance 1"
     if hasattr(model, "basis_"):
@@ -487,6 +503,18 @@ def objective_of(model: Any) -> str:
         if np.shape(model.domain_) == (2,):
             text += f" on [{model.domain_[0]:.6g}, {model.domain_[1]:.6g}]"
     return text
+
+
+def l2_of(optimizer: Any) -> list[tuple[str, float]]:
+    """Return where the optimizer's own penalties hold, in words, and their strengths."""
+    if optimizer is None:
+        return []
+    groups = [
+        (f"'s group {k}", group.l2)
+        for k, group in enumerate(optimizer.groups)
+        if group.l2 is not None
+    ]
+    return [(name, float(l2)) for name, l2 in [("", optimizer.l2), *groups] if l2]
 
 
 _WORDS = {

@@ -48,8 +48,8 @@ class Adagrad(Optimizer):
         check_flag("epsilon_inside", self.epsilon_inside)
 
     def initial(self, slot: str) -> float:
-        """Return ``initial_sum``."""
-        return self.initial_sum
+        """Return ``initial_sum`` for the sum."""
+        return float(self.initial_sum) if slot == "sum_of_squares" else 0.0
 
 
 @dataclass(frozen=True)
