@@ -518,7 +518,7 @@ def test_a_point_of_another_size_is_refused(function, more):
 
 
 def test_a_size_of_ones_own(cython):
-    bowl = st.CompiledFunction(cython.__pyx_capi__["bowl"], n=3)
+    bowl = st.CompiledFunction(cython.__pyx_capi__["bowl"], np.zeros(3), n=3)
     assert bowl.n == 3
     assert st.minimize(bowl, np.ones((3, 1)), optimizer=st.SGD(0.1), max_steps=3).n_steps == 3
     with pytest.raises(ValueError, match="x0 must have 3 entries"):

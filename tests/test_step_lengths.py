@@ -230,6 +230,25 @@ def test_trials_that_are_not_finite_are_too_long(isa, search):
     np.testing.assert_allclose(found.x, 1.0, atol=1e-5)
 
 
+@pytest.mark.parametrize("search", [Armijo(), Wolfe()])
+def test_trials_at_minus_infinity_are_too_long(isa, search):
+    """As where a logarithm has its pole."""
+
+    def value(x):
+        return float(np.log(x[0])) if x[0] > 0 else -np.inf
+
+    found = st.minimize(
+        value,
+        [0.5],
+        lambda x: np.array([1 / x[0]]),
+        st.SGD(100.0, line_search=search),
+        max_steps=1,
+    )
+    assert found.n_steps == 1
+    assert 0 < found.x[0] < 0.5
+    assert found.fun == value(found.x)
+
+
 def test_what_a_function_raises_in_a_trial_goes_through(isa):
     calls = []
 

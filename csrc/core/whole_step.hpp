@@ -61,7 +61,8 @@ class Searcher {
             const T a = static_cast<T>(length);
             for (Index i = 0; i < size; ++i) x[i] = fma(a, p[i], start_.data()[i]);
             found_loss = evaluate(gradient_.data());
-            return Trial{found_loss, dot(gradient_.data(), p, size)};
+            const bool finite = found_loss - found_loss == 0;  // otherwise, also at -inf, that is too far
+            return Trial{finite ? found_loss : __builtin_inf(), dot(gradient_.data(), p, size)};
         };
         auto search = [&] {
             set_direction(config, corrections, pieces, x, bytes);

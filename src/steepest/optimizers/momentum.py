@@ -115,8 +115,8 @@ class Momentum(SearchingOptimizer):
         Of the gradient as it enters the velocity, which is then :math:`\beta v + (1-d)\, a g` in place of
         :math:`\beta v + a g`; at the first step the velocity is all of :math:`a g`. torch's; not with Nesterov's.
     line_search : Armijo or Wolfe, optional
-        Search for the length of each step along the velocity, which must not be of the form "step"; where that does
-        not lead down, it begins anew with the gradient. See :class:`SGD`.
+        Search for the length of each step along the velocity, which must not be of the form "step"; where that
+        leads to no lower point, it begins anew with the gradient, and as many trials. See :class:`SGD`.
     l2, weight_decay : float, default 0.0
         See :class:`Optimizer`.
 
