@@ -34,7 +34,6 @@ from sklearn.preprocessing import StandardScaler
 import steepest as st
 from steepest.calculus import NetworkLoss
 from steepest.landscape import path_plane, random_plane
-from steepest.plot._style import COLOURS
 from steepest.recording import LayerStatistics, ParameterPath
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -332,44 +331,6 @@ def graph() -> str:
     return f"weights that are not 0: {counts[0]} without a penalty, {counts[1]} with L1"
 
 
-# ---------------------------------------------------------------- condition numbers
-
-
-def conditioning() -> str:
-    """Steps to the minimum against the condition number: polynomials of degree 1 to 9 in four bases."""
-    rng = np.random.default_rng(0)
-    x = rng.uniform(0, 1, 300) ** 2  # crowded at one end
-    y = np.cos(9 * x) + 0.1 * rng.standard_normal(300)
-    bases = ("monomial", "chebyshev", "legendre", "orthonormal")
-    axes = figure(2)
-    most = 0.0
-    for momentum, ax in enumerate(axes):
-        for basis, colour, marker in zip(bases, COLOURS, "osD^", strict=False):
-            found = []
-            for degree in range(1, 10):
-                model = st.PolynomialRegression(degree, basis, max_epochs=2_000_000, tol=1e-8)
-                known = model.fit(x, y).report(x, y)
-                if not momentum:
-                    model.set_params(learning_rate=1 / known.curvature.largest).fit(x, y)
-                if model.status_ == "converged":
-                    found.append((known.condition_number, model.n_iter_))
-            ax.loglog(*zip(*found, strict=True), marker, color=colour, label=basis, markersize=5)
-            most = max(most, *(condition for condition, _ in found))
-        kappa = np.geomspace(1, most, 50)
-        slope = 10 * (np.sqrt(kappa) if momentum else kappa)
-        ax.loglog(kappa, slope, color="#333333", linewidth=1, linestyle="--")
-        power = r"\sqrt{\kappa}" if momentum else r"\kappa"
-        ax.annotate(f"$10\\,{power}$", (kappa[35], 0.4 * slope[35]))
-        ax.set_xlabel(r"condition number $\kappa$")
-    axes[0].set_ylabel("steps to a gradient of 1e-8")
-    axes[0].set_title("plain descent at the rate 1/L")
-    axes[1].set_title('momentum of learning_rate="auto"')
-    axes[0].legend(fontsize=8, frameon=False)
-    save("conditioning", axes[0])
-    steps = st.PolynomialRegression(9, "orthonormal").fit(x, y).n_iter_
-    return f"degree 9 in the orthonormal basis: {steps} step"
-
-
 # ---------------------------------------------------------------- fit and overfitting
 
 
@@ -452,7 +413,6 @@ DRAWN: dict[str, Callable[[], str]] = {
     "layers": layers,
     "regions": regions,
     "network": graph,
-    "conditioning": conditioning,
     "overfitting": overfitting,
 }
 

@@ -35,7 +35,9 @@ void step_pieces(const OptimizerConfig& config, double rate, const Corrections& 
 }
 
 // The search along an optimizer's step for the rate 1. Where that leads to no lower point, momentum begins
-// anew, with the gradient alone. Where nothing is found, the parameters and the slots are as they were.
+// anew, with the gradient alone, and the lengths at the learning rate if the last was shorter: the fall along
+// a very short one is lost in rounding. Where nothing is found, the parameters and the slots are as they
+// were.
 template <class T>
 class Searcher {
   public:
@@ -64,20 +66,20 @@ class Searcher {
             const bool finite = found_loss - found_loss == 0;  // otherwise, also at -inf, that is too far
             return Trial{finite ? found_loss : __builtin_inf(), dot(gradient_.data(), p, size)};
         };
-        auto search = [&] {
+        auto search = [&](double length) {
             set_direction(config, corrections, pieces, x, bytes);
             const Trial origin{loss, dot(gradient, p, size)};
             if (!(origin.slope < 0)) return 0.0;
             if (config.length == OptimizerConfig::Length::armijo)
-                return armijo_search(config.line_search, origin, first, phi);
-            return WolfeSearch(config.line_search, origin, phi)(first);
+                return armijo_search(config.line_search, origin, length, phi);
+            return WolfeSearch(config.line_search, origin, phi)(length);
         };
-        double length = search();
-        if (!(length > 0) && config.slots() > 0) {
+        double length = search(first);
+        if (!(length > 0) && (config.slots() > 0 || first < config.learning_rate)) {
             for (const auto& piece : pieces)
                 for (int s = 0; s < config.slots(); ++s)
                     std::memset(piece.slots[s], 0, static_cast<std::size_t>(piece.n) * sizeof(T));
-            length = search();
+            length = search(first < config.learning_rate ? config.learning_rate : first);
         }
         if (!(length > 0) || !(found_loss - found_loss == 0)) {
             std::memcpy(x, start_.data(), bytes);

@@ -62,8 +62,9 @@ class SGD(SearchingOptimizer):
     learning_rate : float, default 0.01
         :math:`\eta`, the length of a step for a gradient of norm 1.
     line_search : Armijo or Wolfe, optional
-        Search for the length of each step, for full batches; the learning rate is the first trial. The optimizer's
-        own decay and clipping don't go together with it, nor does an L1 penalty.
+        Search for the length of each step, for full batches; the learning rate is the first trial, and is tried
+        again where a search that began with a shorter length finds no lower point. The optimizer's own decay and
+        clipping don't go together with it, nor does an L1 penalty.
     l2, weight_decay : float, default 0.0
         See :class:`Optimizer`.
 
