@@ -202,13 +202,13 @@ class Optimizer:
         """
         if learning_rate is not None:
             learning_rate = check_number("learning_rate", learning_rate, low=0.0, finite=True)
-        if is_whole(self):
-            whole_step(self, self._stepper(), theta, gradient, state, learning_rate)
-            return
         if not self.groups:
             stepped = self._stepper().step(theta, gradient, state, learning_rate)
             if stepped is not NotImplemented:
                 return  # one plain array: nothing for Python to do
+        if is_whole(self):
+            whole_step(self, self._stepper(), theta, gradient, state, learning_rate)
+            return
         pairs = parameter_pairs(theta, gradient, state, self.slots)
         self._check_scalars(state)
         steppers = self._steppers(theta, len(pairs))
