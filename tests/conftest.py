@@ -235,3 +235,20 @@ def _kernels() -> list[Kernel]:
 def kernel(request):
     """Run the test once for each kernel, with all its options."""
     return request.param
+
+
+@pytest.fixture
+def no_picture_is_left(monkeypatch):
+    """Check that a test of pictures shows none, changes no setting, and leaves no figure behind."""
+    mpl = pytest.importorskip("matplotlib")
+    from matplotlib import pyplot as plt
+
+    def shown():
+        raise AssertionError("a picture was shown")
+
+    monkeypatch.setattr(plt, "show", shown)
+    plt.close("all")
+    before = mpl.rcParams.copy()
+    yield
+    assert dict(mpl.rcParams) == dict(before)
+    plt.close("all")

@@ -21,6 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 mpl = pytest.importorskip("matplotlib")
 mpl.use("Agg")
 
+from drawn import bowl, legend_texts, line_named, path_down_the_bowl  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import to_hex, to_rgb  # noqa: E402
@@ -32,43 +33,11 @@ from steepest.calculus import NetworkLoss  # noqa: E402
 from steepest.landscape import path_plane, random_plane  # noqa: E402
 from steepest.recording import LayerStatistics  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _no_figure_is_left_and_no_setting_is_changed(monkeypatch):
-    def shown():
-        raise AssertionError("a picture was shown")
-
-    monkeypatch.setattr(plt, "show", shown)
-    plt.close("all")
-    before = mpl.rcParams.copy()
-    yield
-    assert dict(mpl.rcParams) == dict(before)
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("no_picture_is_left")
 
 
-def bowl(x):
-    return x[0] ** 2 + 10 * x[1] ** 2
-
-
-def descent(start, rate, n):
-    points = [np.array(start, dtype=float)]
-    for _ in range(n):
-        x = points[-1]
-        points.append(x - rate * np.array([2 * x[0], 20 * x[1]]))
-    return np.array(points)
-
-
-PATHS = [descent([-3.0, 1.5], 0.08, 20), descent([3.0, 1.0], 0.02, 6)]
+PATHS = [path_down_the_bowl([-3.0, 1.5], 0.08, 20), path_down_the_bowl([3.0, 1.0], 0.02, 6)]
 RANGES = (-4, 4), (-2, 2)
-
-
-def line_named(ax, label):
-    (line,) = (one for one in ax.get_lines() if one.get_label() == label)
-    return line
-
-
-def legend_texts(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 def band_of(collection):

@@ -14,24 +14,14 @@ from numpy.testing import assert_array_equal
 mpl = pytest.importorskip("matplotlib")
 mpl.use("Agg")
 
+from drawn import bowl, legend_texts, line_named, path_down_the_bowl  # noqa: E402
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.colors import to_hex  # noqa: E402
 
 from steepest import plot, schedules  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def _no_figure_is_left_and_no_setting_is_changed(monkeypatch):
-    def shown():
-        raise AssertionError("a picture was shown")
-
-    monkeypatch.setattr(plt, "show", shown)
-    plt.close("all")
-    before = mpl.rcParams.copy()
-    yield
-    assert dict(mpl.rcParams) == dict(before)
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("no_picture_is_left")
 
 
 @dataclass
@@ -82,26 +72,9 @@ class Halving:
         return 0.5 ** np.arange(n)
 
 
-def bowl(x):
-    return x[0] ** 2 + 10 * x[1] ** 2
-
-
 def descent(start, rate, n):
-    points = [np.array(start, dtype=float)]
-    for _ in range(n):
-        x = points[-1]
-        points.append(x - rate * np.array([2 * x[0], 20 * x[1]]))
-    path = np.array(points)
+    path = path_down_the_bowl(start, rate, n)
     return Result({"loss": np.array([bowl(x) for x in path])}, path)
-
-
-def line_named(ax, label):
-    (line,) = (one for one in ax.get_lines() if one.get_label() == label)
-    return line
-
-
-def legend_texts(ax):
-    return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
 LOSSES = np.geomspace(4.0, 1e-3, 30)
